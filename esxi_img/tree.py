@@ -1,0 +1,75 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What an installer ISO holds, as plain values: no bytes, no file handles."""
+
+import dataclasses
+
+Path = tuple[str, ...]
+"""Names from the root down: ``('efi', 'boot', 'boot.cfg')``; root is ()."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Extent:
+    """A run of bytes in the source file (both figures in bytes)."""
+
+    offset: int
+    length: int
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """One regular file; its extents add up to ``size`` bytes."""
+
+    path: Path
+    size: int
+    extents: tuple[Extent, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """An ISO's content.
+
+    :param source: name to show in messages
+    :param label: volume identifier, blanks stripped
+    :param created: the volume's own date, seconds since 1970-01-01 UTC
+    :param descriptors: sha256 (hex) of the volume descriptor sectors
+    :param names: 'Rock Ridge', 'Joliet' or 'ISO 9660': whose names these are
+    :param directories: every directory but the root, parents first
+    :param files: in the order of their first extent, then of their path
+    """
+
+    source: str
+    label: str
+    created: int
+    descriptors: str
+    names: str
+    directories: tuple[Path, ...]
+    files: tuple[File, ...]
+
+    def find(self, *path: str) -> File | None:
+        """The file at ``path``, case-blind as FAT and the loader see it."""
+        wanted = fold(path)
+        for file in self.files:
+            if fold(file.path) == wanted:
+                return file
+        return None
+
+
+def fold(path: Path) -> Path:
+    """The path as a case-blind file system compares it."""
+    return tuple(name.upper() for name in path)
+
+
+def show(path: Path) -> str:
+    """The path as the messages print it."""
+    return '/'.join(path)
