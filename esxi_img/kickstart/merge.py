@@ -1,0 +1,250 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The kickstart of an image: the user's as its head, then what it lacks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+import re
+
+from esxi_img import errors
+from esxi_img.kickstart import grammar
+from esxi_img.kickstart import ours
+from esxi_img.kickstart import redact
+from esxi_img.kickstart import text
+
+MARK = '# added by esxi-img'
+HASH_OPTION = '--root-password-hash-file'
+# SHA-512 crypt: 512 bits in 86 characters, so the last one holds two bits.
+_SHA512_CRYPT = re.compile(
+    r'\$6\$(rounds=[1-9][0-9]{3,8}\$)?[./0-9A-Za-z]{1,16}'
+    r'\$[./0-9A-Za-z]{85}[./01]')
+# Commands of the user's that stand for one of ours.
+_STAND_FOR: Mapping[str, tuple[str, ...]] = {
+    **grammar.REQUIRED, 'network': ('network',), 'reboot': ('reboot',)}
+
+# How a script that prints a command may look: with an option, or with what
+# a shell or Python will turn into one.  The eula command has no argument,
+# rootpw's may be anything.
+_OPTION = r'(?<![\w/.-])({})[ \t]+(--|[\\"\'${{%])'
+_PRINTED: Mapping[str, str] = {
+    'vmaccepteula': r'(?<![\w/.-])({})\b',
+    'rootpw': r'(?<![\w/.-])({})[ \t]+\S',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What the options say.
+
+    :param install_disk: auto, disk=NAME or firstdisk=LIST
+    :param install_options: words of install, with or without leading --
+    :param root_password_hash: as check_hash() returns it
+    """
+
+    install_disk: str = 'auto'
+    install_options: tuple[str, ...] = ()
+    root_password_hash: str | None = dataclasses.field(
+        default=None, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kickstart:
+    """A checked kickstart and what there is to say about it.
+
+    Only ``text`` holds secrets.
+
+    :param text: the whole kickstart
+    :param left_out: commands of ours, and options, that gave way to the
+        user's
+    :param added: our command lines
+    :param includes: the user's %include paths
+    :param notes: warnings, one line each
+    """
+
+    text: str = dataclasses.field(repr=False)
+    left_out: tuple[str, ...]
+    added: tuple[str, ...]
+    includes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def redacted(self) -> str:
+        """The text with every password, hash and key as ``(set)``."""
+        return redact.redact(self.text)
+
+
+def decode(data: bytes, name: str) -> str:
+    """A kickstart file's text; a byte order mark is dropped.
+
+    :raises InputError: with FILE:LINE, if it is not UTF-8 or holds a NUL
+    """
+    bad = data.find(b'\0')
+    problem = 'a NUL character'
+    try:
+        result = data.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        if bad < 0 or error.start < bad:
+            bad, problem = error.start, 'not UTF-8'
+    # Raised out here because a UnicodeDecodeError carries all the data.
+    if bad < 0:
+        return result
+    line = data.count(b'\n', 0, bad) + 1
+    raise errors.InputError(f'{name}:{line}: {problem}',
+                            hint='save the kickstart as UTF-8')
+
+
+def check_hash(content: str, name: str) -> str:
+    """The crypt string in a file's content, without its line end.
+
+    :raises InputError: anything but one line of SHA-512 crypt ($6$), the
+        form known to work on every release; it never quotes the content
+    """
+    if content.endswith('\n'):
+        content = content[:-1].removesuffix('\r')
+    if _SHA512_CRYPT.fullmatch(content):
+        return content
+    raise errors.InputError(
+        f'{name}: not one line of the form $6$SALT$HASH (SHA-512 crypt)',
+        hint='openssl passwd -6 makes one')
+
+
+def merge(wishes: Wishes, head: str | None = None,
+          name: str = 'default kickstart',
+          sections: Sequence[str] = ()) -> Kickstart:
+    """Complete the user's kickstart, or write a whole one.
+
+    The user's characters stay as they are.  Our commands go behind his last
+    command, our script sections behind his.
+
+    :param head: the user's kickstart, decoded
+    :param name: what to call it in messages
+    :param sections: our script sections, as lines without line ends
+    :raises RequestError: the wishes make no sense to the installer
+    :raises InputError: the merged text breaks the installer's grammar
+    """
+    if wishes.root_password_hash is not None:
+        check_hash(wishes.root_password_hash, HASH_OPTION)
+    wanted = ours.commands(wishes.install_disk, wishes.install_options,
+                           wishes.root_password_hash)
+    theirs = text.lines(_ended(head or ''), name)
+    script = text.parse(theirs)
+    written = dict(_written(script))
+    presumed = {need: by for need, by in _presumed(script).items()
+                if need not in written}
+    given = written | presumed
+    added = [line for need, line in wanted.items() if need not in given]
+    merged = (*theirs[:script.room], *_ours([MARK, *added] if added else []),
+              *theirs[script.room:], *_ours(sections))
+    problems = grammar.check(text.parse(merged), name, presumed)
+    if problems:
+        raise errors.InputError(*problems)
+    return Kickstart(
+        text=''.join(line.text for line in merged),
+        left_out=tuple(_left_out(wishes, given)),
+        added=tuple(redact.redact(line) for line in added),
+        includes=_includes(script),
+        notes=(*_notes(wishes, given), *_include_notes(script, presumed,
+                                                       given),
+               *_script_notes(script)))
+
+
+def _ended(head: str) -> str:
+    return head + '\n' if head and not head.endswith('\n') else head
+
+
+def _ours(lines: Sequence[str]) -> Sequence[text.Line]:
+    return text.lines(''.join(f'{line}\n' for line in lines), 'esxi-img')
+
+
+def _written(script: text.Script) -> Iterator[tuple[str, str]]:
+    """What the user's commands give, and by which line (the first one)."""
+    for need, names in _STAND_FOR.items():
+        for command in script.commands:
+            if command.name in names:
+                shown = '' if command.name == need else f' ({command.name})'
+                yield need, f'given by {command.where}{shown}'
+                break
+
+
+def _includes(script: text.Script) -> tuple[str, ...]:
+    return tuple(path for command in script.commands
+                 if command.name in ('%include', 'include')
+                 for path in _safe_words(command))
+
+
+def _safe_words(command: text.Command) -> list[str]:
+    try:
+        return grammar.words(command)
+    except ValueError:
+        return []  # the grammar check reports it
+
+
+def _presumed(script: text.Script) -> Mapping[str, str]:
+    """What an include probably gives, judged by the %pre that writes it.
+
+    A second install line could erase a disk; a missing one stops the
+    installer before it touches any.  So a hint is enough: the include's
+    file name and something that reads like the command, both in %pre.
+    """
+    body = ''.join(line.text for section in script.sections
+                   if section.head.name == '%pre' for line in section.body
+                   if not line.text.lstrip().startswith('#'))
+    likely = [path for path in _includes(script)
+              if path.rpartition('/')[2] in body]
+    if not likely:
+        return {}
+    by = 'presumably given by %include ' + ' or '.join(likely)
+    return {need: by for need, names in _STAND_FOR.items()
+            if re.search(_PRINTED.get(need, _OPTION)
+                         .format('|'.join(names)), body)}
+
+
+def _left_out(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
+    for need, by in given.items():
+        yield f'{need}: {by}'
+    if 'install' in given:
+        if wishes.install_disk != 'auto':
+            yield (f'--install-disk {wishes.install_disk}: no effect, '
+                   f'install is {given["install"]}')
+        for option in wishes.install_options:
+            yield (f'--install-option {option}: no effect, '
+                   f'install is {given["install"]}')
+    if 'rootpw' in given and wishes.root_password_hash is not None:
+        yield f'{HASH_OPTION}: no effect, rootpw is {given["rootpw"]}'
+
+
+def _notes(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
+    if 'install' not in given and wishes.install_disk != 'auto':
+        yield (f'--install-disk {wishes.install_disk}: a machine that still '
+               'boots from the disk of the image installs again and again')
+    if 'rootpw' not in given and wishes.root_password_hash is None:
+        yield ('no root password hash: hosts without admin_pass will get an '
+               'unguessable root password')
+
+
+def _include_notes(script: text.Script, presumed: Mapping[str, str],
+                   given: Mapping[str, str]) -> Iterator[str]:
+    for need, by in presumed.items():
+        yield (f'{need}: {by}, so none is added; without it the installer '
+               'stops')
+    paths = _includes(script)
+    if paths and 'install' not in given:
+        yield ('install is added; make sure that no include gives one too: '
+               + ', '.join(paths))
+
+
+def _script_notes(script: text.Script) -> Iterator[str]:
+    ends = [line.where for section in script.sections
+            for line in section.body if line.text.endswith('\r\n')]
+    if ends:
+        yield (f'{ends[0]}: {len(ends)} script lines end in CRLF, a shell '
+               'reads the CR as part of the command')
