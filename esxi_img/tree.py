@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What an installer ISO holds, as plain values: no bytes, no file handles."""
+"""What goes into an image, as plain values: no bytes, no file handles."""
 
 import dataclasses
 
@@ -65,9 +65,29 @@ class Tree:
         return None
 
 
+@dataclasses.dataclass(frozen=True)
+class Extra:
+    """A file of the user's own for the partition's root.
+
+    :param source: where it lies on this machine
+    :param name: what it is called in the image
+    :param notes: what the user should know of it, one line each
+    """
+
+    source: str
+    name: str
+    size: int
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
 def fold(path: Path) -> Path:
-    """The path as a case-blind file system compares it."""
-    return tuple(name.upper() for name in path)
+    """The path as a case-blind file system compares it, letter by letter."""
+    return tuple(
+        name.upper() if name.isascii() else
+        ''.join(char.upper() if len(char.upper()) == 1 else char
+                for char in name)
+        for name in path)
 
 
 def show(path: Path) -> str:

@@ -1,0 +1,62 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""esxiimg.tgz: the one module that we add to the installer.
+
+The installer lays its content over its own root file system, so
+``esxiimg/KS.CFG`` is ``/esxiimg/KS.CFG`` there.
+"""
+
+import collections.abc
+import io
+import tarfile
+
+from esxi_img import gzipped
+
+NAME = 'esxiimg.tgz'
+FOLDER = 'esxiimg'
+KICKSTART = f'{FOLDER}/KS.CFG'
+BUILD = f'{FOLDER}/build.json'
+FIRSTBOOT = f'{FOLDER}/firstboot'
+
+
+def pack(files: collections.abc.Mapping[str, bytes], time: int) -> bytes:
+    """The module with these files, by their path in it.
+
+    Old GNU tar, which VisorFS reads; directories as entries of their own,
+    parents first; owner root; one gzip member and nothing after it, for the
+    loader takes size and checksum from the file's last bytes.
+
+    :param time: of every entry, seconds since 1970-01-01 UTC
+    """
+    folders = {parent for name in files for parent in _parents(name)}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode='w',
+                      format=tarfile.GNU_FORMAT) as tar:
+        for name in sorted([*folders, *files]):
+            entry = tarfile.TarInfo(name)
+            entry.mtime = time
+            if name in folders:
+                entry.type = tarfile.DIRTYPE
+                entry.mode = 0o755
+                tar.addfile(entry)
+            else:
+                entry.mode = 0o644
+                entry.size = len(files[name])
+                tar.addfile(entry, io.BytesIO(files[name]))
+    return gzipped.stored(buffer.getvalue())
+
+
+def _parents(name: str) -> collections.abc.Iterator[str]:
+    while '/' in name:
+        name = name.rpartition('/')[0]
+        yield name

@@ -1,0 +1,45 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""esxi-img: the ISO in, the image out."""
+
+import json
+import sys
+
+from esxi_img import build
+from esxi_img.cmd import common
+from esxi_img import conf
+from esxi_img import describe
+from esxi_img import errors
+from esxi_img import report
+
+
+def main() -> int:
+    """Entry point of ``esxi-img``."""
+    argv = sys.argv[1:]
+    return common.run(lambda: _main(argv), lambda: '--debug' in argv)
+
+
+def _main(argv: list[str]) -> int:
+    options, talk = conf.load(argv, 'esxi-img', build.version())
+    if talk.json and not options.dry_run:
+        raise errors.RequestError('--json goes with --dry-run')
+    recipe = build.run(options, report.Report(talk.quiet))
+    if options.dry_run and talk.json:
+        print(json.dumps(describe.as_dict(recipe), indent=2))
+    elif options.dry_run:
+        print(describe.as_text(recipe), end='')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,52 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""esxi-img-inspect: what an image holds, and whether it is sound."""
+
+import argparse
+import sys
+
+from esxi_img import build
+from esxi_img.cmd import common
+from esxi_img import errors
+from esxi_img import inspect
+
+
+def main() -> int:
+    """Entry point of ``esxi-img-inspect``."""
+    argv = sys.argv[1:]
+    return common.run(lambda: _main(argv), lambda: '--debug' in argv)
+
+
+def _main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog='esxi-img-inspect',
+        description='Read an image back: partition table, files, boot.cfg, '
+                    'kickstart, bundle. Exit status 3 if anything is not as '
+                    'it should be.')
+    parser.add_argument('image', metavar='IMAGE',
+                        help='raw; or qcow2 or vmdk, through qemu-img')
+    parser.add_argument('--debug', action='store_true',
+                        help='show the traceback of an error')
+    parser.add_argument('--version', action='version',
+                        version=build.version())
+    findings = inspect.inspect(parser.parse_args(argv).image)
+    for line in inspect.as_text(findings):
+        print(line)
+    if findings.problems:
+        raise errors.InputError(*(f'{findings.image}: {problem}'
+                                  for problem in findings.problems))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,109 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The options as oslo.config knows them: one definition for all front ends.
+
+``FILE_OPTS`` may stand in a configuration file; ``CLI_OPTS`` only on the
+command line.
+"""
+
+from oslo_config import cfg
+
+from esxi_img import options
+
+
+class Flag(cfg.BoolOpt):
+    """A boolean whose negative is spelt --no-NAME."""
+
+    def _get_argparse_prefix(self, prefix, group_name):
+        return super()._get_argparse_prefix(
+            'no-' if prefix == 'no' else prefix, group_name)
+
+
+IMAGE = [
+    cfg.StrOpt(
+        'format', choices=options.FORMATS, default='raw',
+        help='Format of the image (default: raw). qcow2 and vmdk need '
+             'qemu-img; Ironic takes raw and qcow2.'),
+    Flag('compress', default=False,
+         help='Compress the qcow2 image (default: no).'),
+    cfg.IntOpt(
+        'sector-size', choices=[512, 4096], default=512,
+        help='Logical sector size in bytes of the disks that the image is '
+             'for (default: 512); 4096 for 4Kn disks.'),
+    cfg.StrOpt(
+        'iso-sha256', metavar='HEX',
+        help='The SHA-256 that the whole ISO must have.'),
+]
+
+BOOT = [
+    cfg.MultiStrOpt(
+        'kernel-option', default=[], metavar='KEY=VALUE',
+        help="Boot option for the installer's kernel; replaces an older "
+             'KEY=. Repeatable.'),
+    cfg.MultiStrOpt(
+        'installed-kernel-option', default=[], metavar='KEY=VALUE',
+        help='Boot option for the installed system; some hardware does not '
+             'start without. Repeatable.'),
+    cfg.StrOpt(
+        'serial-console', choices=options.SERIAL_PORTS,
+        help='Serial port of the console, in the installer and on the '
+             'installed system.'),
+    cfg.MultiStrOpt(
+        'add-module', default=[], metavar='FILE',
+        help='Driver or patch module to put on the partition and to load '
+             "after the ISO's own. Repeatable."),
+]
+
+KICKSTART = [
+    cfg.StrOpt(
+        'kickstart', metavar='FILE',
+        help='Kickstart to start from, in UTF-8; what it lacks is added. '
+             'Default: a text that installs without a question.'),
+    cfg.StrOpt(
+        'install-disk', default='auto', metavar='auto|disk=NAME|'
+                                                'firstdisk=LIST',
+        help='Disk to install on (default: auto).'),
+    cfg.MultiStrOpt(
+        'install-option', default=[], metavar='WORD',
+        help="Further option of the kickstart's install command, such as "
+             '--novmfsondisk. Repeatable.'),
+    cfg.StrOpt(
+        'root-password-hash-file', metavar='FILE',
+        help="File with the SHA-512 crypt hash ($6$...) of root's password. "
+             'Without one, hosts whose metadata have no admin_pass get an '
+             'unguessable password.'),
+]
+
+FILE_OPTS = [*IMAGE, *BOOT, *KICKSTART]
+
+CLI_OPTS = [
+    cfg.StrOpt('iso', positional=True, metavar='ISO',
+               help='ESXi installer ISO.'),
+    cfg.StrOpt('output', short='o', metavar='FILE',
+               help='Image to write. Only --dry-run goes without.'),
+    cfg.MultiStrOpt(
+        'config-file', metavar='FILE',
+        help='Configuration file to read instead of '
+             '/etc/esxi-img/esxi-img.conf. Repeatable, later ones win.'),
+    Flag('force', help='Replace an output that exists.'),
+    Flag('dry-run',
+         help='Print what would be read, edited and written, and stop.'),
+    Flag('json', help='With --dry-run: print it as JSON.'),
+    Flag('quiet', help='Say nothing but errors.'),
+    Flag('debug', help='Show the traceback of an error.'),
+]
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """What oslo-config-generator puts into the sample file."""
+    return [('DEFAULT', FILE_OPTS)]

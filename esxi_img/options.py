@@ -1,0 +1,115 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the user asked for, as one frozen value; no source of it is known
+here."""
+
+import dataclasses
+import re
+
+from esxi_img.disk import geometry
+from esxi_img import errors
+
+FORMATS = ('raw', 'qcow2', 'vmdk')
+SERIAL_PORTS = ('com1', 'com2')
+
+_WORD = re.compile(r'[!-~]+')
+"""A kernel option: printable ASCII without blanks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """All options of a build; names are those of the command line.
+
+    Lists keep their order.  Paths are as given.
+    """
+
+    iso: str
+    output: str | None = None
+    force: bool = False
+    format: str = 'raw'
+    compress: bool = False
+    dry_run: bool = False
+    iso_sha256: str | None = None
+    sector_size: int = 512
+    add_module: tuple[str, ...] = ()
+    kernel_option: tuple[str, ...] = ()
+    installed_kernel_option: tuple[str, ...] = ()
+    serial_console: str | None = None
+    kickstart: str | None = None
+    install_disk: str = 'auto'
+    install_option: tuple[str, ...] = ()
+    root_password_hash_file: str | None = None
+
+    @property
+    def installer_words(self) -> tuple[str, ...]:
+        """Words for the installer's kernelopt; the user's come last."""
+        return (*serial_words(self.serial_console), *self.kernel_option)
+
+    @property
+    def installed_words(self) -> tuple[str, ...]:
+        """Words for the installed system's kernelopt."""
+        return (*serial_words(self.serial_console),
+                *self.installed_kernel_option)
+
+
+def serial_words(port: str | None) -> tuple[str, ...]:
+    """Kernel options that put the console on a serial port.
+
+    The same set serves the installer and the installed system; the debugger
+    and the log must leave the port alone.
+    """
+    if port is None:
+        return ()
+    return (f'tty2Port={port}', 'gdbPort=none', 'logPort=none')
+
+
+def check(options: Options) -> None:
+    """Refuse what cannot be meant.
+
+    :raises RequestError: with every problem found
+    """
+    found = []
+    if not options.output and not options.dry_run:
+        found.append('--output is missing: it names the image to write')
+    if options.sector_size not in geometry.SECTOR_SIZES:
+        found.append(f'--sector-size {options.sector_size} is neither 512 '
+                     'nor 4096')
+    if options.format not in FORMATS:
+        found.append(f'--format {options.format} is none of '
+                     f'{", ".join(FORMATS)}')
+    if options.serial_console not in (None, *SERIAL_PORTS):
+        found.append(f'--serial-console {options.serial_console} is none of '
+                     f'{", ".join(SERIAL_PORTS)}')
+    if options.compress and options.format != 'qcow2':
+        found.append(f'--compress is for qcow2, not for {options.format}')
+    if options.iso_sha256 is not None and not re.fullmatch(
+            '[0-9a-fA-F]{64}', options.iso_sha256):
+        found.append(f'--iso-sha256 {options.iso_sha256!r} is not a sha256 '
+                     'of 64 hexadecimal digits')
+    found += _words('--kernel-option', options.kernel_option)
+    found += _words('--installed-kernel-option',
+                    options.installed_kernel_option)
+    if found:
+        raise errors.RequestError(*found)
+
+
+def _words(option: str, words: tuple[str, ...]) -> list[str]:
+    found = []
+    for word in words:
+        if not _WORD.fullmatch(word) or word.startswith('='):
+            found.append(f'{option} {word!r} is not one KEY=VALUE or word of '
+                         'printable ASCII (repeat the option for several)')
+        elif word.partition('=')[0] == 'ks':
+            found.append(f'{option} {word!r}: the image brings its own '
+                         'kickstart, give yours with --kickstart')
+    return found

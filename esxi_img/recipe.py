@@ -1,0 +1,226 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The recipe: everything about an image, decided before a byte is written.
+
+It has an identity, from which all ids of the image derive: the same ISO,
+options and version give the same recipe, and the same bytes.
+"""
+
+import collections.abc
+import dataclasses
+import hashlib
+import json
+import typing
+import uuid
+
+from esxi_img import bootcfg
+from esxi_img import bundle
+from esxi_img.disk import compose
+from esxi_img.disk import layout
+from esxi_img import errors
+from esxi_img.iso import identify
+from esxi_img.kickstart import merge
+from esxi_img import options as options_module
+from esxi_img import tree
+
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, 'esxi-img')
+
+
+@dataclasses.dataclass(frozen=True)
+class Ingredients:
+    """All that a recipe is made of.
+
+    :param firstboot: the first-boot package's files by their name in it
+    :param version: of this program
+    :param time: for every date in the image, seconds since 1970-01-01 UTC
+    """
+
+    options: options_module.Options
+    source: tree.Tree
+    facts: identify.Facts
+    kickstart: merge.Kickstart
+    modules: tuple[tree.Extra, ...]
+    firstboot: collections.abc.Mapping[str, bytes]
+    version: str
+    time: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What will be read, edited, laid out and written."""
+
+    id: str
+    given: Ingredients
+    boot_cfgs: dict[tree.Path, bootcfg.BootCfg]
+    members: dict[str, bytes] = dataclasses.field(repr=False)
+    layout: layout.Layout
+    ids: compose.Ids
+    notes: tuple[str, ...]
+
+    def pieces(self) -> collections.abc.Iterator[compose.Piece]:
+        """The image, piece by piece."""
+        return compose.pieces(self.layout, self.ids)
+
+
+def make(given: Ingredients) -> Recipe:
+    """The recipe for these ingredients.
+
+    :raises InputError: they do not fit each other, or FAT32, or the loader
+    :raises RequestError: an option does not fit this ESXi
+    """
+    _check_install_options(given)
+    boot_cfgs = _edited(given)
+    members = {bundle.KICKSTART: given.kickstart.text.encode()}
+    for name, data in given.firstboot.items():
+        members[f'{bundle.FIRSTBOOT}/{name}'] = data
+    recipe_id = _identity(given, boot_cfgs, members)
+    ids = compose.Ids(
+        disk=uuid.uuid5(NAMESPACE, f'{recipe_id} disk'),
+        partition=uuid.uuid5(NAMESPACE, f'{recipe_id} partition'),
+        volume=uuid.uuid5(NAMESPACE, f'{recipe_id} volume').int >> 96,
+        time=given.time)
+    members[bundle.BUILD] = _build_json(given, recipe_id, ids)
+    return Recipe(recipe_id, given, boot_cfgs, members,
+                  _layout(given, boot_cfgs, members), ids, _notes(given))
+
+
+def _check_install_options(given: Ingredients) -> None:
+    """What only newer installers know may not reach an older one."""
+    version = given.facts.version or ''
+    old = version.startswith(('5.', '6.'))
+    late = [word for word in given.options.install_option
+            if word.lstrip('-') in ('forceunsupportedinstall',
+                                    'ignoreprereqerrors',
+                                    'ignoreprereqwarnings')]
+    if old and late:
+        raise errors.RequestError(
+            f'--install-option {late[0]}: ESXi {version} does not know it, '
+            'it needs 7.0 or later')
+
+
+def _edited(given: Ingredients) -> dict[tree.Path, bootcfg.BootCfg]:
+    """Both boot.cfg as they will be, each checked to load what is there."""
+    modules = [f'/{module.name}' for module in given.modules]
+    sizes = {tree.fold(file.path): file.size for file in given.source.files}
+    sizes |= {tree.fold((module.name,)): module.size
+              for module in given.modules}
+    sizes[tree.fold((bundle.NAME,))] = 1
+    edited, problems = {}, []
+    for path, cfg in given.facts.boot_cfgs.items():
+        try:
+            edited[path] = bootcfg.edit(cfg, modules,
+                                        given.options.installer_words)
+        except errors.InputError as error:
+            problems += error.problems
+            continue
+        directory = identify.BOOT_CFGS[
+            tuple(name.lower() for name in path)]
+        problems += identify.absent_files(edited[path], directory, sizes)
+    if problems:
+        raise errors.InputError(*dict.fromkeys(problems))
+    return edited
+
+
+def _identity(given: Ingredients,
+              boot_cfgs: collections.abc.Mapping[tree.Path, bootcfg.BootCfg],
+              members: collections.abc.Mapping[str, bytes]) -> str:
+    """sha256 over everything that the image's bytes follow from.
+
+    The ISO counts by its descriptors and its file table: its data are not
+    read a second time for it.
+    """
+    source = given.source
+    everything = {
+        'version': given.version,
+        'time': given.time,
+        'sector_size': given.options.sector_size,
+        'descriptors': source.descriptors,
+        'directories': [list(path) for path in source.directories],
+        'files': [[list(file.path), file.size,
+                   [[extent.offset, extent.length]
+                    for extent in file.extents]] for file in source.files],
+        'boot_cfgs': [[list(path), digest(cfg.render())] for path, cfg in [
+            *given.facts.boot_cfgs.items(), *boot_cfgs.items()]],
+        'modules': [[module.name, module.sha256]
+                    for module in given.modules],
+        'members': [[name, digest(data)] for name, data in members.items()],
+        'for_first_boot': _for_first_boot(given),
+    }
+    return digest(json.dumps(everything, sort_keys=True,
+                             separators=(',', ':')).encode())
+
+
+def digest(data: bytes) -> str:
+    """sha256 as hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _for_first_boot(given: Ingredients) -> dict[str, typing.Any]:
+    """The options that the installed system needs."""
+    return {'install_disk': given.options.install_disk,
+            'installed_kernel_options': list(given.options.installed_words)}
+
+
+def _build_json(given: Ingredients, recipe_id: str,
+                ids: compose.Ids) -> bytes:
+    """What the image knows of itself once it runs."""
+    facts = {
+        'version': given.version,
+        'recipe_id': recipe_id,
+        'disk_guid': str(ids.disk),
+        'partition_guid': str(ids.partition),
+        'sector_size': given.options.sector_size,
+        'esxi_version': given.facts.version,
+        'esxi_build': given.facts.build,
+        **_for_first_boot(given)}
+    return (json.dumps(facts, indent=1, sort_keys=True) + '\n').encode()
+
+
+def _layout(given: Ingredients,
+            boot_cfgs: collections.abc.Mapping[tree.Path, bootcfg.BootCfg],
+            members: collections.abc.Mapping[str, bytes]) -> layout.Layout:
+    items = []
+    for file in given.source.files:
+        if file.path in boot_cfgs:
+            data = boot_cfgs[file.path].render()
+            items.append(layout.Item(file.path, len(data), data))
+        else:
+            items.append(layout.Item(file.path, file.size, layout.Stored(
+                given.options.iso, file.extents)))
+    for module in given.modules:
+        items.append(layout.Item(
+            (module.name,), module.size, layout.Stored(
+                module.source, (tree.Extent(0, module.size),))))
+    packed = bundle.pack(members, given.time)
+    items.append(layout.Item((bundle.NAME,), len(packed), packed))
+    problems = layout.problems(given.source.directories, items)
+    if problems:
+        raise errors.InputError(*(f'{given.source.source}: {problem}'
+                                  for problem in problems))
+    try:
+        return layout.plan(given.source.directories, items,
+                           given.options.sector_size)
+    except ValueError as error:
+        raise errors.InputError(f'{given.source.source}: {error}') from error
+
+
+def _notes(given: Ingredients) -> tuple[str, ...]:
+    """What the user should know before the image is used."""
+    notes = [note for module in given.modules for note in module.notes]
+    version = given.facts.version
+    if version is None:
+        notes.append('the ISO does not say which ESXi it is')
+    elif version.startswith(('5.', '6.')):
+        notes.append(f'ESXi {version} is older than 7.0, the oldest that '
+                     'this program is made for')
+    return (*notes, *given.kickstart.notes)

@@ -1,0 +1,247 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Files that appear whole or not at all, and pieces copied into them."""
+
+import collections.abc
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import typing
+
+from esxi_img.disk import compose
+from esxi_img.disk import layout
+from esxi_img import errors
+from esxi_img import tree
+
+CHUNK = 8 * 1024 * 1024
+"""Bytes moved per system call: how fine progress and a signal bite."""
+
+_NO_COPY_FILE_RANGE = frozenset((
+    errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM,
+    errno.EBADF))
+"""What kernels, sandboxes and file systems say who do not offer it."""
+
+Progress = collections.abc.Callable[[int], None]
+"""Called with the number of bytes just written."""
+
+
+def target(path: str, force: bool) -> str:
+    """The file that an output of this name will become.
+
+    A link to a regular file stays a link: its target is replaced.
+
+    :raises RequestError: it exists and ``force`` is not set; it is, or
+        would replace, anything but a regular file; its folder is missing
+    """
+    if not os.path.basename(path):
+        raise errors.RequestError(f'output {path!r} names no file')
+    resolved = os.path.realpath(path)
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise errors.RequestError(
+                f'output {path} is a dangling link',
+                hint='remove the link or name another file') from None
+        folder = os.path.dirname(resolved)
+        if not os.path.isdir(folder):
+            raise errors.RequestError(
+                f'output folder {folder} does not exist',
+                hint=f'mkdir -p {folder}') from None
+        return resolved
+    except OSError as error:
+        raise failure(error, path) from error
+    if not stat.S_ISREG(mode):
+        raise errors.RequestError(
+            f'output {path} is {_kind(mode)}, not a regular file',
+            hint='an image is written as a file; name another output')
+    if not force:
+        raise errors.RequestError(
+            f'output {path} exists', hint='--force replaces it')
+    return resolved
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: 'a directory', stat.S_IFBLK: 'a block device',
+             stat.S_IFCHR: 'a character device', stat.S_IFIFO: 'a pipe',
+             stat.S_IFSOCK: 'a socket'}
+    return kinds.get(stat.S_IFMT(mode), 'something else')
+
+
+@contextlib.contextmanager
+def hidden(final: str) -> collections.abc.Iterator[str]:
+    """A name beside ``final`` that is gone afterwards, whatever happens."""
+    folder, base = os.path.split(final)
+    path = os.path.join(folder, f'.{base[:200]}.{secrets.token_hex(4)}.part')
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def replacing(path: str, force: bool = False,
+              ) -> collections.abc.Iterator[typing.BinaryIO]:
+    """A new file that takes the name ``path`` only when all went well.
+
+    It is flushed to the disk before it is renamed.
+
+    :raises RequestError: as :func:`target`
+    :raises EnvironmentFailed: disk full, no permission and the like
+    """
+    final = target(path, force)
+    with hidden(final) as part, translated(final):
+        with open(part, 'xb') as output:
+            yield output
+            output.flush()
+            os.fsync(output.fileno())
+        publish(part, final, force)
+
+
+def publish(part: str, final: str, force: bool) -> None:
+    """Give a finished file its name; never over a file that came meanwhile.
+
+    :raises RequestError: ``final`` appeared and ``force`` is not set
+    """
+    if force:
+        os.replace(part, final)
+    else:
+        try:
+            os.link(part, final)
+        except FileExistsError:
+            raise errors.RequestError(
+                f'output {final} exists', hint='--force replaces it') from None
+        except OSError:
+            # A file system without hard links.
+            target(final, force)
+            os.rename(part, final)
+    folder = os.open(os.path.dirname(final), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Not every file system can flush a folder; the file itself is safe.
+        with contextlib.suppress(OSError):
+            os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def translated(path: str) -> collections.abc.Iterator[None]:
+    """OSErrors become EnvironmentFailed, with the output's name."""
+    try:
+        yield
+    except OSError as error:
+        raise failure(error, path) from error
+
+
+def failure(error: OSError, path: str) -> errors.EnvironmentFailed:
+    """What an OSError about ``path`` means to a user."""
+    reason = (error.strerror or str(error)).lower()
+    hints = {
+        errno.ENOSPC: 'free some space, or write to another file system',
+        errno.EDQUOT: 'free some space, or write to another file system',
+        errno.EFBIG: 'the file size limit (ulimit -f, or the file system)',
+        errno.EACCES: 'write to a folder of your own',
+        errno.EROFS: 'write to another file system'}
+    return errors.EnvironmentFailed(
+        f'{path}: {reason}', hint=hints.get(error.errno or 0))
+
+
+def image(parts: collections.abc.Iterable[compose.Piece], size: int,
+          output: typing.BinaryIO, progress: Progress) -> None:
+    """Write the pieces into an empty file, front to back, in one pass.
+
+    What no piece covers is a hole.
+
+    :raises InputError: a source is shorter than it was
+    :raises OSError: from the output
+    """
+    fd = output.fileno()
+    os.ftruncate(fd, size)
+    with _Sources() as sources:
+        for piece in parts:
+            if isinstance(piece.content, bytes):
+                _write_all(fd, piece.content, piece.offset)
+                progress(len(piece.content))
+                continue
+            at = piece.offset
+            for extent in piece.content.extents:
+                sources.copy(piece.content, extent, fd, at, progress)
+                at += extent.length
+
+
+class _Sources:
+    """The files that pieces come from, each opened once."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, int] = {}
+        self._in_kernel = True
+
+    def __enter__(self) -> '_Sources':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for fd in self._open.values():
+            os.close(fd)
+
+    def _fd(self, path: str) -> int:
+        if path not in self._open:
+            try:
+                self._open[path] = os.open(path, os.O_RDONLY)
+            except OSError as error:
+                raise errors.InputError(
+                    f'{path}: {(error.strerror or "unreadable").lower()}'
+                ) from error
+        return self._open[path]
+
+    def copy(self, stored: layout.Stored, extent: tree.Extent, output: int,
+             offset: int, progress: Progress) -> None:
+        """Copy one extent to ``offset``, inside the kernel if it can."""
+        source = self._fd(stored.path)
+        done = 0
+        while done < extent.length:
+            count = self._some(source, extent.offset + done, output,
+                               offset + done,
+                               min(CHUNK, extent.length - done))
+            if not count:
+                raise errors.InputError(
+                    f'{stored.path}: ends at byte {extent.offset + done}, '
+                    f'{extent.length - done} bytes more were expected')
+            done += count
+            progress(count)
+
+    def _some(self, source: int, at: int, output: int, offset: int,
+              count: int) -> int:
+        if self._in_kernel:
+            try:
+                copied = os.copy_file_range(source, output, count, at, offset)
+                if copied:
+                    return copied
+            except OSError as error:
+                if error.errno not in _NO_COPY_FILE_RANGE:
+                    raise
+            # Refused, or nothing copied: some file systems say 0 for
+            # "cannot".  Read it; that also tells a true end of file.
+            self._in_kernel = False
+        data = os.pread(source, count, at)
+        _write_all(output, data, offset)
+        return len(data)
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(fd, view, offset)
+        view, offset = view[count:], offset + count
