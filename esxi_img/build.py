@@ -12,7 +12,6 @@
 
 """Builds an image: read, make the recipe, write."""
 
-import collections.abc
 import hashlib
 import importlib.metadata
 import importlib.resources
@@ -103,7 +102,7 @@ def read_iso(path: str) -> tuple[tree.Tree, identify.Facts]:
 
     :raises InputError: with all that is wrong with it
     """
-    source, problems = reader.scan(path)
+    source, problems = reader.read(path), []
     problems = [*problems, *identify.missing(source)]
     contents = {}
     for wanted in identify.BOOT_CFGS:
@@ -212,5 +211,3 @@ def _write_raw(recipe: recipe_module.Recipe, file: typing.BinaryIO,
             f'writing ESXi {facts.version or ""} {facts.build or ""} '
             f'to {recipe.given.options.output}', total) as progress:
         write.image(recipe.pieces(), recipe.layout.size, file, progress)
-
-

@@ -16,10 +16,10 @@ import collections.abc
 import datetime
 import typing
 
+from esxi_img import bundle
 from esxi_img.disk import compose
 from esxi_img.disk import geometry
 from esxi_img.disk import layout
-from esxi_img import bundle
 from esxi_img import recipe as recipe_module
 from esxi_img import tree
 

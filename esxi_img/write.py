@@ -152,7 +152,8 @@ def failure(error: OSError, path: str) -> errors.EnvironmentFailed:
     hints = {
         errno.ENOSPC: 'free some space, or write to another file system',
         errno.EDQUOT: 'free some space, or write to another file system',
-        errno.EFBIG: 'the file size limit (ulimit -f, or the file system)',
+        errno.EFBIG: 'raise the limit (ulimit -f), or write to another '
+                     'file system',
         errno.EACCES: 'write to a folder of your own',
         errno.EROFS: 'write to another file system'}
     return errors.EnvironmentFailed(

@@ -19,12 +19,12 @@ import datetime
 import sys
 import uuid
 
-from esxi_img import tree
 from esxi_img.disk import dosname
 from esxi_img.disk import fat32
 from esxi_img.disk import geometry
 from esxi_img.disk import gpt
 from esxi_img.disk import layout
+from esxi_img import tree
 
 VOLUME_LABEL = b'ESXI-IMG   '
 

@@ -78,13 +78,16 @@ class ShortNames:
     def _numbered(self, base: str, extension: str) -> bytes:
         """BASE~N.EXT as the specification describes it, the lowest free N."""
         stem, suffix = _legal(base), _legal(extension)[:3].ljust(3)
-        number = self._next.get((stem, suffix), 1)
+        # Counted per what "~1" leaves of the stem: no two names with the
+        # same start are ever compared one by one.
+        key = stem[:6], suffix
+        number = self._next.get(key, 1)
         while True:
             tail = f'~{number}'
             raw = ((stem[:8 - len(tail)] + tail).ljust(8) + suffix).encode()
             number += 1
             if raw not in self._taken:
-                self._next[stem, suffix] = number
+                self._next[key] = number
                 return raw
 
 

@@ -15,11 +15,11 @@
 import collections.abc
 import dataclasses
 
-from esxi_img import tree
 from esxi_img.disk import dosname
 from esxi_img.disk import fat32
 from esxi_img.disk import geometry
 from esxi_img.disk import gpt
+from esxi_img import tree
 
 ALIGNMENT = 1024 * 1024
 """Where the partition starts, in bytes."""
