@@ -1,0 +1,136 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+import gzip
+import io
+import os
+import tarfile
+import time
+from unittest import mock
+
+from esxi_img import build
+from esxi_img import bundle
+from esxi_img import errors
+from esxi_img import modulefile
+from tests import base
+
+
+class BundleTests(base.TestCase):
+    FILES = {'a/b/c.txt': b'c' * 1000, 'a/x': b'', 'a/b.txt': 'ü'.encode()}
+
+    def test_members(self):
+        data = bundle.pack(self.FILES, 1234567890)
+        with tarfile.open(fileobj=io.BytesIO(data), mode='r:gz') as tar:
+            members = tar.getmembers()
+            contents = {member.name: tar.extractfile(member).read()
+                        for member in members if member.isfile()}
+        self.assertEqual(self.FILES, contents)
+        self.assertEqual(['a', 'a/b', 'a/b.txt', 'a/b/c.txt', 'a/x'],
+                         [member.name for member in members])
+        for member in members:
+            self.assertEqual((0, 0, '', '', 1234567890),
+                             (member.uid, member.gid, member.uname,
+                              member.gname, member.mtime))
+            self.assertEqual(0o755 if member.isdir() else 0o644, member.mode)
+
+    def test_old_gnu_form(self):
+        plain = gzip.decompress(bundle.pack(self.FILES, 0))
+        self.assertEqual(b'ustar  \0', plain[257:265])
+        self.assertEqual(b'a/' + bytes(98), plain[:100])
+        self.assertEqual(0, len(plain) % 10240)
+
+    def test_one_gzip_member_without_time(self):
+        data = bundle.pack(self.FILES, 5)
+        plain = gzip.decompress(data)
+        self.assertEqual(bytes(4), data[4:8])
+        self.assertEqual(len(plain), int.from_bytes(data[-4:], 'little'))
+
+    def test_same_bytes_whatever_the_surroundings(self):
+        one = bundle.pack(self.FILES, 5)
+        with mock.patch.dict(os.environ, {'TZ': 'Asia/Tokyo'}):
+            time.tzset()
+            old = os.umask(0o777)
+            try:
+                two = bundle.pack(dict(reversed(self.FILES.items())), 5)
+            finally:
+                os.umask(old)
+        time.tzset()
+        self.assertEqual(one, two)
+
+    def test_first_boot_files_are_all_listed(self):
+        folder = os.path.join(os.path.dirname(build.__file__), 'firstboot')
+        there = {name for name in os.listdir(folder) if name.endswith('.py')}
+        self.assertEqual(there, set(build.FIRSTBOOT))
+
+
+class ModuleFileTests(base.TestCase):
+
+    def module(self, data, name='driver.v00'):
+        path = self.tmp() / name
+        path.write_bytes(data)
+        return str(path)
+
+    def refused(self, data, name='driver.v00'):
+        path = self.module(data, name)
+        with self.assertRaises(errors.InputError) as caught:
+            modulefile.read(path)
+        self.assertIn(path, str(caught.exception))
+        return str(caught.exception)
+
+    def test_good(self):
+        data = gzip.compress(b'plain' * 1000000, mtime=0)
+        module = modulefile.read(self.module(data))
+        self.assertEqual(('driver.v00', len(data), ()),
+                         (module.name, module.size, module.notes))
+        self.assertEqual(64, len(module.sha256))
+
+    def test_empty_gzip(self):
+        self.assertEqual((), modulefile.read(
+            self.module(gzip.compress(b''))).notes)
+
+    def test_what_the_user_should_know(self):
+        self.assertIn('not gzip', modulefile.read(
+            self.module(b'tar')).notes[0])
+        self.assertIn('ELF', modulefile.read(self.module(
+            gzip.compress(b'\x7fELF...'))).notes[0])
+        self.assertEqual(2, len(modulefile.read(self.module(
+            b'\x7fELF')).notes))
+
+    def test_what_the_loader_would_stop_at(self):
+        good = gzip.compress(os.urandom(3 * 1024 * 1024))
+        for data, part in (
+                (b'', 'empty'),
+                (good + b'\0', 'bytes after'),
+                (good + good, 'bytes after'),
+                (good[:-1], 'truncated'),
+                (good[:12], 'truncated'),
+                (good[:-9] + b'x' + good[-8:], 'damaged'),
+                (good[:-4] + b'xxxx', 'damaged'),
+                (b'!<arch>\n', 'VIB package'),
+                (b'PK\x03\x04', 'zip archive')):
+            self.assertIn(part, self.refused(data))
+
+    def test_names(self):
+        for name, part in (
+                ('s.v00', 'reserves'), ('SB.v00', 'reserves'),
+                ('esxcore.v00', 'reserves'), ('esxupdt', 'reserves'),
+                ('a b.v00', 'blanks'), ('a---b.v00', '---'),
+                ('ü.v00', 'ASCII'), ('a:b', 'FAT'),
+                ('esxiimg.tgz', 'our own')):
+            self.assertIn(part, self.refused(b'x', name))
+
+    def test_not_a_file(self):
+        with self.assertRaisesRegex(errors.InputError, 'directory'):
+            modulefile.read(str(self.tmp()))
+        with self.assertRaisesRegex(errors.InputError, 'no such file'):
+            modulefile.read('/nonexistent/driver.v00')
