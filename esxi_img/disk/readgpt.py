@@ -119,12 +119,15 @@ class _Check:
 
     def mbr(self, data: bytes) -> None:
         """The MBR must be protective, and nothing else."""
-        if data[440:] != gpt.protective_mbr(self.total)[440:]:
-            # Some tools say 0xFFFFFFFF sectors whatever the size is.
-            whole = gpt.protective_mbr(1 << 33)
-            if data[446:] != whole[446:]:
-                self.problems.append(
-                    'MBR: not just the one protective entry')
+        mbr = gpt.Mbr.unpack(data)
+        first = gpt.MbrPartition.unpack(mbr.PartitionRecord)
+        # The last CHS address may say what it likes on disks of this size.
+        wanted = gpt.MbrPartition.unpack(gpt.Mbr.unpack(gpt.protective_mbr(
+            self.total)).PartitionRecord).but(EndingCHS=first.EndingCHS)
+        if (mbr.Signature != 0xAA55 or any(mbr.PartitionRecord[16:]) or
+                first.but(SizeInLBA=wanted.SizeInLBA) != wanted or
+                first.SizeInLBA not in (wanted.SizeInLBA, 0xFFFFFFFF)):
+            self.problems.append('MBR: not just the one protective entry')
 
     def partitions(self, header: gpt.Header,
                    entries: bytes) -> tuple[Partition, ...]:
