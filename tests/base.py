@@ -12,6 +12,8 @@
 
 """What all tests share."""
 
+import collections.abc
+import contextlib
 import os
 import pathlib
 import shutil
@@ -23,6 +25,16 @@ FIXTURES = pathlib.Path(__file__).parent / 'fixtures'
 REQUIRE_TOOLS = 'ESXI_IMG_REQUIRE_TOOLS'
 
 
+@contextlib.contextmanager
+def temporary_folder() -> collections.abc.Iterator[pathlib.Path]:
+    """A folder that is removed afterwards."""
+    folder = tempfile.mkdtemp(prefix='esxi-img-test-')
+    try:
+        yield pathlib.Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class TestCase(unittest.TestCase):
     """Adds a temporary folder and loud skips to unittest's."""
 
@@ -30,9 +42,9 @@ class TestCase(unittest.TestCase):
 
     def tmp(self) -> pathlib.Path:
         """A folder of this test's own, removed afterwards."""
-        folder = tempfile.mkdtemp(prefix='esxi-img-test-')
-        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        return pathlib.Path(folder)
+        folder = temporary_folder()
+        self.addCleanup(folder.__exit__, None, None, None)
+        return folder.__enter__()
 
     def require(self, *tools: str) -> None:
         """Skip, loudly, unless every tool (program or path) is there.

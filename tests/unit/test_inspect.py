@@ -1,0 +1,199 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+import contextlib
+import gzip
+import io
+import os
+import shutil
+import zlib
+
+from esxi_img import build
+from esxi_img.cmd import inspect as command
+from esxi_img.disk import gpt
+from esxi_img import errors
+from esxi_img import gzipped
+from esxi_img import inspect
+from esxi_img import options
+from esxi_img import report
+from esxi_img import sample
+from tests import base
+from tests.unit import test_recipe
+
+MIB = 1024 * 1024
+
+
+class InspectTests(base.TestCase):
+    """A good image, and the same with one thing changed."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = base.temporary_folder()
+        cls.folder = folder.__enter__()
+        cls.addClassCleanup(folder.__exit__, None, None, None)
+        iso, cls.image = cls.folder / 'x.iso', cls.folder / 'x.img'
+        hashed = cls.folder / 'hash'
+        hashed.write_text(test_recipe.HASH + '\n')
+        with open(iso, 'wb') as output:
+            sample.write(output, 8)
+        cls.recipe = build.run(options.Options(
+            iso=str(iso), output=str(cls.image),
+            root_password_hash_file=str(hashed)), report.Report(quiet=True))
+        cls.good = cls.image.read_bytes()
+        cls.scratch = cls.folder / 'scratch.img'
+        shutil.copyfile(cls.image, cls.scratch)
+
+    def offset(self, name):
+        """Where a file's data lie in the image."""
+        plan = self.recipe.layout
+        return plan.volume_offset + plan.volume.cluster_offset(
+            plan.placed[tuple(name.split('/'))].cluster)
+
+    def changed(self, *changes):
+        """Problems of the image with (offset, bytes) written over it."""
+        with open(self.scratch, 'r+b') as file:
+            for offset, data in changes:
+                file.seek(offset)
+                file.write(data)
+            file.flush()
+            try:
+                return '; '.join(inspect.inspect(str(self.scratch)).problems)
+            finally:
+                for offset, data in changes:
+                    file.seek(offset)
+                    file.write(self.good[offset:offset + len(data)])
+
+    def test_good(self):
+        findings = inspect.inspect(str(self.image))
+        self.assertEqual([], findings.problems)
+        self.assertEqual('raw', findings.format)
+        self.assertEqual(self.recipe.id, findings.build['recipe_id'])
+        self.assertEqual(
+            {item.path: item.size for item in self.recipe.layout.items},
+            {file.path: file.size for file in findings.volume.files})
+        text = '\n'.join(inspect.as_text(findings))
+        self.assertIn('rootpw --iscrypted (set)', text)
+        self.assertNotIn(test_recipe.HASH.split('$')[3], text)
+        self.assertIn('kernelopt runweasel ks=file:///esxiimg/KS.CFG', text)
+
+    def test_boot_cfg(self):
+        at = self.offset('efi/boot/boot.cfg')
+        good = self.recipe.boot_cfgs['efi', 'boot', 'boot.cfg'].render()
+        for old, new, part in (
+                (b'/esxiimg.tgz', b'/esximgg.tgz', 'names /esximgg.tgz'),
+                (b'ks=file', b'kt=file', 'does not name our kickstart'),
+                (b'modules=', b'modules ', 'does not end in /esxiimg.tgz'),
+                (b'/k.b00', b'/q.b00', 'names /q.b00, which is missing'),
+                (b'timeout=5', b'timeout=s', 'not a number')):
+            self.assertIn(f'efi/boot/boot.cfg: {part}'.split(':')[0],
+                          self.changed((at, good.replace(old, new))))
+            self.assertIn(part, self.changed((at, good.replace(old, new))))
+
+    def bundle(self, edit):
+        """Problems of the image whose bundle's plain tar was edited."""
+        at = self.offset('esxiimg.tgz')
+        size = next(item.size for item in self.recipe.layout.items
+                    if item.path == ('esxiimg.tgz',))
+        packed = self.good[at:at + size]
+        plain = edit(gzip.decompress(packed))
+        repacked = gzipped.stored(plain)
+        self.assertEqual(size, len(repacked))
+        return self.changed((at, repacked))
+
+    def test_bundle(self):
+        self.assertEqual('', self.bundle(lambda tar: tar))
+        self.assertIn('KS.CFG:', self.bundle(
+            lambda tar: tar.replace(b'\nvmaccepteula\n',
+                                    b'\nvmacceptqula\n')))
+        self.assertIn('KS.CFG: lacks vmaccepteula', self.bundle(
+            lambda tar: tar.replace(b'\nvmaccepteula\n',
+                                    b'\n#maccepteula\n')))
+        guid = str(self.recipe.ids.disk).encode()
+        self.assertIn('other GUIDs', self.bundle(
+            lambda tar: tar.replace(guid, guid[::-1])))
+        self.assertIn('esxiimg.tgz: ', self.changed(
+            (self.offset('esxiimg.tgz') + 300, b'damaged')))
+
+    def test_partition_table(self):
+        disk = self.good[:34 * 512]
+        entry = gpt.Entry.unpack(disk[1024:1152])
+        two = entry.pack() + entry.but(
+            StartingLBA=entry.EndingLBA, UniquePartitionGUID=b'2' * 16).pack()
+        entries = two.ljust(16384, b'\0')
+        header = gpt.Header.unpack(disk[512:]).but(
+            PartitionEntryArrayCRC32=zlib.crc32(entries)).sealed()
+        self.assertIn('not just one EFI system partition', self.changed(
+            (1024, entries), (512, header.pack())))
+        self.assertIn('MBR', self.changed((462, b'\x80' + bytes(15))))
+        self.assertIn('backup', self.changed(
+            (len(self.good) - 512, bytes(512))))
+        self.assertIn('32 KiB', self.changed((32769, b'CD001')))
+
+    def test_fat(self):
+        plan = self.recipe.layout
+        fat = plan.volume_offset + plan.volume.reserved * 512
+        second = fat + plan.volume.fat_sectors * 512
+        used = plan.placed['efi', 'boot', 'boot.cfg'].cluster
+        # A file whose chain is longer, and a cluster that none has.
+        for cluster, value, part in (
+                (used, used - 1, 'runs into cluster'),
+                (used, 0x0FFFFFF7, 'runs into cluster'),
+                (plan.used_clusters + 9, 0x0FFFFFFF, 'belong to no file')):
+            data = value.to_bytes(4, 'little')
+            self.assertIn(part, self.changed(
+                (fat + 4 * cluster, data), (second + 4 * cluster, data)))
+
+    def test_not_an_image(self):
+        path = self.tmp() / 'x'
+        for data in (b'', b'text', bytes(10 * MIB), self.good[:600],
+                     self.good[:MIB], self.good[:MIB + 500]):
+            path.write_bytes(data)
+            with self.assertRaisesRegex(errors.InputError, str(path)):
+                inspect.inspect(str(path))
+        with self.assertRaisesRegex(errors.InputError, 'no such file'):
+            inspect.inspect('/nonexistent/x.img')
+
+    def test_truncated(self):
+        path = self.tmp() / 'x'
+        path.write_bytes(self.good[:-4096])
+        self.assertIn('no backup header',
+                      ' '.join(inspect.inspect(str(path)).problems))
+
+    def test_random_damage_never_raises_what_it_should_not(self):
+        state = 1
+        for _ in range(150):
+            changes = []
+            for _ in range(4):
+                state = state * 6364136223846793005 % (1 << 64) + 1
+                # Where structure is: tables, FAT, directories.
+                where = (state >> 20) % (3 * MIB)
+                changes.append((where, bytes([state >> 40 & 0xFF] * 3)))
+            try:
+                self.changed(*changes)
+            except errors.InputError:
+                continue
+
+    def test_command(self):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            self.assertEqual(0, command._main([str(self.image)]))
+        self.assertIn('esxiimg/KS.CFG', out.getvalue())
+        bad = self.tmp() / 'bad'
+        bad.write_bytes(self.good.replace(b'/esxiimg.tgz', b'/esxiimh.tgz'))
+        with contextlib.redirect_stdout(io.StringIO()):
+            with self.assertRaises(errors.InputError) as caught:
+                command._main([str(bad)])
+        self.assertIn(str(bad), str(caught.exception))
+        self.assertEqual(['hash', 'scratch.img', 'x.img', 'x.iso'],
+                         sorted(os.listdir(self.folder)))
