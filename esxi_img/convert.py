@@ -14,7 +14,7 @@
 
 import os
 import shutil
-import subprocess  # nosec B404: the only way to qemu-img
+import subprocess
 
 from esxi_img import errors
 
@@ -43,7 +43,7 @@ def convert(source: str, source_format: str, target: str,
     if compress:
         command.append('-c')
     command += [os.path.abspath(source), os.path.abspath(target)]
-    done = subprocess.run(  # nosec B603: no shell, fixed program
+    done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         errors='replace')
     if done.returncode:

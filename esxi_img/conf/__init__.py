@@ -156,8 +156,14 @@ def _files(paths: list[str]) -> dict[str, typing.Any]:
     except (cfg.Error, ValueError) as error:
         said = re.sub(r' from LocationInfo\(.*\) is', ' is',
                       _one_line(error))
+        said = re.sub(r'OrderedDict\((.*)\)', _choices, said)
         raise errors.RequestError(
             f'{", ".join(paths)}: {said}') from error
+
+
+def _choices(found: re.Match[str]) -> str:
+    """The values alone, out of a dictionary's printed form."""
+    return ', '.join(re.findall(r"\('?(\w+)'?, ", found[1]))
 
 
 def _check_file(path: str) -> None:

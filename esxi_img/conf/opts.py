@@ -18,26 +18,29 @@ command line.
 
 from oslo_config import cfg
 
-from esxi_img import options
-
 
 class Flag(cfg.BoolOpt):
     """A boolean whose negative is spelt --no-NAME."""
 
-    def _get_argparse_prefix(self, prefix, group_name):
+    def _get_argparse_prefix(self, prefix: str,
+                             group_name: str | None) -> str:
         return super()._get_argparse_prefix(
             'no-' if prefix == 'no' else prefix, group_name)
 
 
 IMAGE = [
     cfg.StrOpt(
-        'format', choices=options.FORMATS, default='raw',
+        'format', default='raw',
+        choices=[('raw', 'as written to a disk'),
+                 ('qcow2', 'smaller to store'),
+                 ('vmdk', 'for VMware; Ironic refuses it by default')],
         help='Format of the image (default: raw). qcow2 and vmdk need '
              'qemu-img; Ironic takes raw and qcow2.'),
     Flag('compress', default=False,
          help='Compress the qcow2 image (default: no).'),
     cfg.IntOpt(
-        'sector-size', choices=[512, 4096], default=512,
+        'sector-size', default=512,
+        choices=[(512, 'also 512e disks'), (4096, '4Kn disks')],
         help='Logical sector size in bytes of the disks that the image is '
              'for (default: 512); 4096 for 4Kn disks.'),
     cfg.StrOpt(
@@ -55,7 +58,9 @@ BOOT = [
         help='Boot option for the installed system; some hardware does not '
              'start without. Repeatable.'),
     cfg.StrOpt(
-        'serial-console', choices=options.SERIAL_PORTS,
+        'serial-console',
+        choices=[('com1', 'the first port, I/O address 0x3f8'),
+                 ('com2', 'the second port, I/O address 0x2f8')],
         help='Serial port of the console, in the installer and on the '
              'installed system.'),
     cfg.MultiStrOpt(

@@ -32,7 +32,8 @@ class ReplacingTests(base.TestCase):
         self.path = self.folder / 'x.img'
 
     def write(self, data=b'new', force=False, path=None):
-        with write.replacing(str(self.path if path is None else path), force) as output:
+        name = str(self.path if path is None else path)
+        with write.replacing(name, force) as output:
             output.write(data)
 
     def names(self):
@@ -68,8 +69,8 @@ class ReplacingTests(base.TestCase):
         self.assertEqual(['x.img'], self.names())
 
     def test_no_hard_links_there(self):
-        with mock.patch.object(os, 'link', side_effect=OSError(
-                errno.EPERM, 'no')):
+        with mock.patch.object(os, 'link', autospec=True,
+                               side_effect=OSError(errno.EPERM, 'no')):
             self.write()
             self.assertEqual(b'new', self.path.read_bytes())
             self.refused(self.path, 'exists', force=False)
@@ -146,28 +147,30 @@ class ImageTests(base.TestCase):
         self.assertEqual(4 + 3010 + 4, sum(seen))
         return path.read_bytes()
 
+    def kernel(self, **answer):
+        return mock.patch.object(os, 'copy_file_range', autospec=True,
+                                 **answer)
+
     def test_in_the_kernel(self):
         self.assertEqual(self.expected(), self.image())
 
     def test_without_copy_file_range(self):
         for number in (errno.EXDEV, errno.ENOSYS, errno.EPERM):
-            with mock.patch.object(os, 'copy_file_range', side_effect=OSError(
-                    number, 'no')):
+            with self.kernel(side_effect=OSError(number, 'no')):
                 self.assertEqual(self.expected(), self.image())
-        with mock.patch.object(os, 'copy_file_range', return_value=0):
+        with self.kernel(return_value=0):
             self.assertEqual(self.expected(), self.image())
 
     def test_short_writes(self):
         real = os.pwrite
-        with mock.patch.object(os, 'copy_file_range', return_value=0):
+        with self.kernel(return_value=0):
             with mock.patch.object(
                     os, 'pwrite', lambda fd, data, at: real(
                         fd, bytes(data[:7]), at)):
                 self.assertEqual(self.expected(), self.image())
 
     def test_disk_full_is_not_taken_for_no_support(self):
-        with mock.patch.object(os, 'copy_file_range', side_effect=OSError(
-                errno.ENOSPC, 'full')):
+        with self.kernel(side_effect=OSError(errno.ENOSPC, 'full')):
             with self.assertRaises(OSError):
                 self.image()
 

@@ -477,7 +477,7 @@ class TestLimits(TestCase):
             primary=crafted.descriptor(length=2 ** 32 - 1)))
         os.truncate(path, 5 * 2 ** 30)
         with self.assertRaisesRegex(errors.InputError,
-                                    'directories take more than 33554432 '):
+                                    'directories take more than 25165824 '):
             reader.read(path)
 
     def test_depth(self) -> None:
