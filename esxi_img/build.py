@@ -199,6 +199,9 @@ def _write(recipe: recipe_module.Recipe,
             report.say(f'converting to {options.format}')
             convert.convert(raw, 'raw', converted, options.format,
                             options.compress)
+            if options.format == 'vmdk':
+                convert.settle_vmdk(converted, os.path.basename(final),
+                                    recipe.ids.volume)
             write.publish(converted, final, options.force)
     report.say(f'wrote {output}: recipe {recipe.id}')
 

@@ -13,7 +13,9 @@
 """Other image formats, by qemu-img."""
 
 import os
+import re
 import shutil
+import struct
 import subprocess
 
 from esxi_img import errors
@@ -51,4 +53,28 @@ def convert(source: str, source_format: str, target: str,
             f'exit status {done.returncode}']
         raise errors.EnvironmentFailed(f'{PROGRAM} convert: {lines[-1]}')
     with open(target, 'rb') as file:
+        os.fsync(file.fileno())
+
+
+def settle_vmdk(path: str, name: str, cid: int) -> None:
+    """Make a vmdk's descriptor say its final name, and a content id of ours.
+
+    qemu-img puts in the name that it wrote to, and a random number.
+
+    :param name: of the file once it is renamed
+    :param cid: 32 bits, instead of the random ones
+    """
+    with open(path, 'r+b') as file:
+        # descOffset and descSize, in sectors of 512 bytes, as the Virtual
+        # Disk Format 5.0 has them in SparseExtentHeader.
+        start, size = (512 * number for number in struct.unpack_from(
+            '<QQ', file.read(512), 28))
+        file.seek(start)
+        text = file.read(size).rstrip(b'\0')
+        text = text.replace(os.fsencode(os.path.basename(path)),
+                            os.fsencode(name))
+        text = re.sub(rb'(?m)^CID=[0-9a-f]+', b'CID=%08x' % cid, text)
+        if len(text) <= size:
+            file.seek(start)
+            file.write(text.ljust(size, b'\0'))
         os.fsync(file.fileno())

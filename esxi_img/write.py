@@ -83,8 +83,10 @@ def _kind(mode: int) -> str:
 @contextlib.contextmanager
 def hidden(final: str) -> collections.abc.Iterator[str]:
     """A name beside ``final`` that is gone afterwards, whatever happens."""
-    folder, base = os.path.split(final)
-    path = os.path.join(folder, f'.{base[:200]}.{secrets.token_hex(4)}.part')
+    folder, base = os.path.split(os.fsencode(final))
+    # 255 bytes is what most file systems allow a name.
+    name = b'.%s.%s.part' % (base[:200], secrets.token_hex(4).encode())
+    path = os.fsdecode(os.path.join(folder, name))
     try:
         yield path
     finally:

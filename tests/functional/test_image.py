@@ -168,6 +168,19 @@ class SampleTests(ImageTestCase):
         self.assertEqual(['other', 's.img', 's.iso'],
                          sorted(os.listdir(self.folder)))
 
+    def test_a_vmdk_says_its_own_name(self):
+        self.require('qemu-img')
+        iso = self.folder / 's.iso'
+        sample('--size-mb', '8', iso)
+        made = []
+        for folder in ('one', 'two'):
+            (self.folder / folder).mkdir()
+            image = self.folder / folder / 'esxi.vmdk'
+            esxi_img('--format', 'vmdk', '--output', image, iso)
+            made.append(image.read_bytes())
+        self.assertIn(b' SPARSE "esxi.vmdk"\n', made[0])
+        self.assertEqual(*made)
+
     def test_added_module_is_there_and_loaded(self):
         iso, image = self.folder / 's.iso', self.folder / 's.img'
         module = self.folder / 'net-driver.v00'

@@ -108,6 +108,12 @@ class ReplacingTests(base.TestCase):
         self.refused('', 'names no file')
         self.refused(self.folder / 'no' / 'x', 'does not exist')
 
+    def test_a_name_as_long_as_can_be(self):
+        for name in ('x' * 255, '\u20ac' * 85, '\udcff' * 255):
+            path = self.folder / name
+            self.write(path=path)
+            self.assertEqual(b'new', path.read_bytes())
+
     def test_a_link_stays_a_link(self):
         self.path.write_bytes(b'old')
         link = self.folder / 'link'
