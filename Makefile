@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 OUTPUT ?= esxi.img
+OPTIONS ?=
 ISO ?=
 SAMPLE = build/sample.iso
 # Commands read these from the environment, so that blanks are no trouble.
@@ -18,12 +19,13 @@ endif
 
 help:
 	@echo 'make image ISO=path/to/esxi.iso [OUTPUT=esxi.img]'
-	@echo '                 build the image; without ISO= from a sample ISO'
+	@echo '                 build the image; without ISO= from a sample ISO;'
+	@echo '                 OPTIONS="--force ..." go to esxi-img'
 	@echo 'make test        unit and functional tests, then the linters'
 	@echo 'make clean       remove what the other two made, but no image'
 
 image: .venv/.program $(if $(ISO),,$(SAMPLE))
-	@.venv/bin/esxi-img "$${ISO:-$(SAMPLE)}" --output "$$OUTPUT"
+	@.venv/bin/esxi-img $(OPTIONS) --output "$$OUTPUT" "$${ISO:-$(SAMPLE)}"
 
 test: .venv/.test-tools
 	@tools/system-packages.sh test
