@@ -102,16 +102,26 @@ def read_iso(path: str) -> tuple[tree.Tree, identify.Facts]:
 
     :raises InputError: with all that is wrong with it
     """
-    source, problems = reader.read(path), []
-    problems = [*problems, *identify.missing(source)]
+    found = reader.scan(path)
+    source, problems = found.tree, list(found.problems)
+    if found.complete:
+        problems += identify.missing(source)
     contents = {}
     for wanted in identify.BOOT_CFGS:
         file = source.find(*wanted)
         if file is not None:
-            contents[wanted] = reader.content(path, file)
+            try:
+                contents[wanted] = reader.content(path, file)
+            except errors.InputError as error:
+                # Of a truncated ISO, that it is says enough.
+                if not problems:
+                    problems += [f'{path}: {problem}'
+                                 for problem in error.problems]
     facts, wrong = identify.identify(source, contents)
-    if problems or wrong:
-        raise errors.InputError(*problems, *wrong)
+    if found.complete:
+        problems += wrong
+    if problems:
+        raise errors.InputError(*problems, hint=found.hint)
     return source, facts
 
 

@@ -58,7 +58,7 @@ def identify(source: tree.Tree,
              ) -> tuple[Facts, list[str]]:
     """What the ISO is, and what is wrong with it, one line each.
 
-    :param contents: of the files named in ``BOOT_CFGS``
+    :param contents: of the files named in ``BOOT_CFGS``, where readable
     """
     problems = []
     sizes = {tree.fold(file.path): file.size for file in source.files}
@@ -68,7 +68,7 @@ def identify(source: tree.Tree,
     boot_cfgs = {}
     for path, directory in BOOT_CFGS.items():
         file = source.find(*path)
-        if file is None:
+        if file is None or path not in contents:
             continue
         cfg = bootcfg.parse(contents[path], tree.show(file.path))
         boot_cfgs[file.path] = cfg

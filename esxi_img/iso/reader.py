@@ -16,6 +16,7 @@ Only descriptors and directories are read, within limits that a sound image
 does not come near.
 """
 
+import dataclasses
 import os
 import stat
 
@@ -32,13 +33,40 @@ LEAST_CHARGE = 256
 """Bytes that even the smallest read counts for: it bounds their number."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What could be read of an ISO, and what is wrong with it.
+
+    :param complete: has every directory been read?
+    :param problems: one line each, with the ISO's path
+    :param hint: what would help, or None
+    """
+
+    tree: tree.Tree
+    complete: bool
+    problems: tuple[str, ...]
+    hint: str | None
+
+
 def read(path: str) -> tree.Tree:
+    """What the sound ISO at ``path`` holds.
+
+    :raises InputError: everything that is wrong with the image
+    :raises EnvironmentFailed: no permission, input/output error
+    """
+    found = scan(path)
+    if found.problems:
+        raise errors.InputError(*found.problems, hint=found.hint)
+    return found.tree
+
+
+def scan(path: str) -> Found:
     """What the ISO at ``path``, a file or a block device, holds.
 
     Names are those of Rock Ridge, else of Joliet, else of ISO 9660 without
     version and trailing dot.
 
-    :raises InputError: everything that is wrong with the image
+    :raises InputError: it is no ISO 9660 image at all
     :raises EnvironmentFailed: no permission, input/output error
     """
     try:
@@ -101,7 +129,7 @@ def _open(path: str) -> int:
     raise errors.InputError(f'not an ISO 9660 image but {kind}')
 
 
-def _read(path: str, fd: int) -> tree.Tree:
+def _read(path: str, fd: int) -> Found:
     source = _Source(fd)
     sectors = source.descriptors()
     try:
@@ -113,13 +141,13 @@ def _read(path: str, fd: int) -> tree.Tree:
     steps = walk.Walk(parser, source.read, source.size)
     hint = _check(volume, source, steps.problems)
     steps.run()
-    if steps.problems:
-        raise errors.InputError(*steps.problems.told(), hint=hint)
-    return tree.Tree(
+    found = tree.Tree(
         source=path, label=volume.label, created=volume.created,
         descriptors=volume.descriptors, names=volume.names,
         directories=tuple(steps.directories),
         files=tuple(sorted(steps.files, key=_position)))
+    return Found(found, steps.complete, tuple(
+        f'{path}: {problem}' for problem in steps.problems.told()), hint)
 
 
 def _check(volume: records.Volume, source: '_Source',
@@ -156,7 +184,7 @@ class _Source:
                 f'its directories take more than {MAX_METADATA} bytes')
         data = os.pread(self._fd, length, offset)
         if len(data) < length:
-            raise errors.InputError(
+            raise walk.Cut(
                 f'truncated: ends at byte {self.size}, but a directory is '
                 f'at byte {offset}')
         return data

@@ -33,6 +33,10 @@ class TooMuch(errors.InputError):
     """There is more to read than in any sound image: stop."""
 
 
+class Cut(errors.InputError):
+    """The image ends before what was to be read."""
+
+
 class Problems:
     """What is wrong, in order; only the first ones are kept."""
 
@@ -67,18 +71,23 @@ class Walk:
     A directory too deep for ISO 9660 is recorded elsewhere, marked as
     relocated, and its own place holds a link to it.
 
-    :param read: gets directories; raises InputError behind the end, TooMuch
-    :param size: of the image in bytes: files may not reach over it
+    :param read: gets directories; raises Cut behind the end, TooMuch
+    :param size: of the image in bytes: files may not reach over it, nor
+        over the volume's
+    :ivar problems: what is wrong
+    :ivar complete: has every directory been read?
     """
 
     def __init__(self, parser: records.Parser, read: records.Read,
                  size: int) -> None:
         self.problems = Problems()
+        self.complete = True
         self.directories: list[tree.Path] = []
         self.files: list[tree.File] = []
         self._parser = parser
         self._read = read
-        self._size = size
+        self._truncated = parser.volume.size > size
+        self._size = max(parser.volume.size, size)
         self._queue = collections.deque([_Place((), parser.volume.root)])
         self._relocated: list[_Place] = []
         self._shells: set[tree.Path] = set()
@@ -93,9 +102,13 @@ class Walk:
                 self._visit(place)
             except TooMuch as error:
                 self.problems.add(str(error))
+                self.complete = False
                 return
             except (errors.InputError, records.Damaged) as error:
-                self.problems.add(f'{_shown(place.path)}: {error}')
+                # Of a truncated image, that it is says enough.
+                if not (self._truncated and isinstance(error, Cut)):
+                    self.problems.add(f'{_shown(place.path)}: {error}')
+                self.complete = False
             if not self._queue:
                 self._place_unlinked()
         # Shells were made only to hold what is elsewhere.
