@@ -223,7 +223,11 @@ def _left_out(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
 
 
 def _notes(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
-    if 'install' not in given and wishes.install_disk != 'auto':
+    if 'install' not in given and wishes.install_disk == 'auto':
+        yield ('--install-disk auto is --firstdisk: on a machine with several '
+               'disks the installer may choose, and erase, another disk than '
+               'that of the image')
+    elif 'install' not in given:
         yield (f'--install-disk {wishes.install_disk}: a machine that still '
                'boots from the disk of the image installs again and again')
     if 'rootpw' not in given and wishes.root_password_hash is None:

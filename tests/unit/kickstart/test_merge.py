@@ -27,6 +27,9 @@ HASH = '$6$rounds=5000$saltsalt$' + 'Hunter22' * 10 + 'abcde/'
 SECRET = 'Hunter22'
 UNGUESSABLE = ('no root password hash: hosts without admin_pass will get an '
                'unguessable root password')
+FIRST_DISK = ('--install-disk auto is --firstdisk: on a machine with several '
+              'disks the installer may choose, and erase, another disk than '
+              'that of the image')
 HEAD = ('# K\u00fcche, \u042d\u0442\u0430\u0436 3\r\n'
         'accepteula\n'
         'rootpw Hunter22\n'
@@ -87,7 +90,7 @@ class TestMerge(base.TestCase):
 
     def test_default_says_what_it_did(self) -> None:
         made = merge.merge(merge.Wishes())
-        self.assertEqual(((), (), (UNGUESSABLE,)),
+        self.assertEqual(((), (), (FIRST_DISK, UNGUESSABLE)),
                          (made.left_out, made.includes, made.notes))
         self.assertEqual(
             ('vmaccepteula', 'install --firstdisk --overwritevmfs',
@@ -97,11 +100,12 @@ class TestMerge(base.TestCase):
 
     def test_a_hash_needs_no_note(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH))
-        self.assertEqual((), made.notes)
+        self.assertEqual((FIRST_DISK,), made.notes)
         self.assertIn(f'rootpw --iscrypted {HASH}\n', made.text)
 
     def test_a_password_of_the_users_needs_no_note(self) -> None:
-        self.assertEqual((), merge.merge(merge.Wishes(), HEAD).notes)
+        self.assertEqual((FIRST_DISK,),
+                         merge.merge(merge.Wishes(), HEAD).notes)
 
     def test_a_chosen_disk_warns_of_the_loop(self) -> None:
         self.assertEqual(
@@ -177,15 +181,15 @@ class TestMerge(base.TestCase):
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
                            '%include /tmp/a\ninclude /esxiimg/b\n')
         self.assertEqual(
-            ('install is added; make sure that no include gives one too: '
-             '/tmp/a, /esxiimg/b',), made.notes)
+            (FIRST_DISK, 'install is added; make sure that no include gives '
+             'one too: /tmp/a, /esxiimg/b'), made.notes)
 
     def test_carriage_returns_in_scripts_are_warned_of(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
                            'dryrun\r\n%pre\r\n:\n:\r\n:\r\n', 'ks.cfg')
         self.assertEqual(
-            ('ks.cfg:4: 2 script lines end in CRLF, a shell reads the CR as '
-             'part of the command',), made.notes)
+            (FIRST_DISK, 'ks.cfg:4: 2 script lines end in CRLF, a shell '
+             'reads the CR as part of the command'), made.notes)
 
     def test_a_non_ascii_comment_keeps_the_text_whole(self) -> None:
         made = merge.merge(merge.Wishes(), HEAD)
