@@ -153,31 +153,29 @@ class ImageTests(base.TestCase):
         self.assertEqual(4 + 3010 + 4, sum(seen))
         return path.read_bytes()
 
-    def kernel(self, **answer):
-        return mock.patch.object(os, 'copy_file_range', autospec=True,
-                                 **answer)
-
-    def test_in_the_kernel(self):
+    def test_pieces_lie_where_they_should(self):
         self.assertEqual(self.expected(), self.image())
 
-    def test_without_copy_file_range(self):
-        for number in (errno.EXDEV, errno.ENOSYS, errno.EPERM):
-            with self.kernel(side_effect=OSError(number, 'no')):
+    def test_small_chunks(self):
+        with mock.patch.object(write, 'CHUNK', 7):
+            with mock.patch.object(write, 'FLUSH', 100):
                 self.assertEqual(self.expected(), self.image())
-        with self.kernel(return_value=0):
-            self.assertEqual(self.expected(), self.image())
 
-    def test_short_writes(self):
-        real = os.pwrite
-        with self.kernel(return_value=0):
+    def test_short_reads_and_writes(self):
+        read, put = os.preadv, os.pwrite
+        with mock.patch.object(
+                os, 'preadv', lambda fd, views, at: read(
+                    fd, [views[0][:11]], at)):
             with mock.patch.object(
-                    os, 'pwrite', lambda fd, data, at: real(
+                    os, 'pwrite', lambda fd, data, at: put(
                         fd, bytes(data[:7]), at)):
                 self.assertEqual(self.expected(), self.image())
 
-    def test_disk_full_is_not_taken_for_no_support(self):
-        with self.kernel(side_effect=OSError(errno.ENOSPC, 'full')):
-            with self.assertRaises(OSError):
+    def test_an_unreadable_source_is_the_sources_fault(self):
+        with mock.patch.object(os, 'preadv', autospec=True, side_effect=(
+                OSError(errno.EIO, 'Input/output error'))):
+            with self.assertRaisesRegex(errors.InputError,
+                                        'source: input/output error'):
                 self.image()
 
     def test_source_shorter_than_it_was(self):
