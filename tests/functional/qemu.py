@@ -55,7 +55,7 @@ def firmware() -> tuple[str, str]:
 
 
 def boot(disk: pathlib.Path, bus: str, data: pathlib.Path, ends: str,
-         seconds: float = SECONDS) -> str:
+         seconds: float = SECONDS, shell: bool = False) -> str:
     """Boot a machine and return the text on its serial port.
 
     :param disk: raw image to boot from; it stays as it is
@@ -63,13 +63,14 @@ def boot(disk: pathlib.Path, bus: str, data: pathlib.Path, ends: str,
     :param data: raw image of a second disk, on SATA; stays as it is, too
     :param ends: regular expression; once the text has it, power is cut
     :param seconds: after which power is cut anyway
+    :param shell: go on when the firmware starts its own shell
     :raises subprocess.CalledProcessError: QEMU itself failed
     """
     with tempfile.TemporaryDirectory(prefix='esxi-img-boot-') as name:
         serial = pathlib.Path(name) / 'serial.log'
         serial.touch()
         command = _command(pathlib.Path(name), disk, bus, data, serial)
-        end = re.compile(f'{ends}|{GAVE_UP}')
+        end = re.compile(ends if shell else f'{ends}|{GAVE_UP}')
         deadline = time.monotonic() + seconds
         # A session of its own: all of it can be killed.
         with subprocess.Popen(command, stdin=subprocess.DEVNULL,
