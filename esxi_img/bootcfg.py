@@ -109,18 +109,17 @@ def edit(cfg: BootCfg, modules: collections.abc.Sequence[str],
     wrong = problems(cfg)
     if wrong:
         raise errors.InputError(*wrong)
-    added = [*modules, BUNDLE]
-    edited = cfg.replace(b'modules', _modules(cfg, added)).replace(
+    edited = cfg.replace(b'modules', _modules(cfg, modules)).replace(
         b'kernelopt', _kernel_options(cfg, kernel_options))
-    wrong = read_back(edited, added)
+    wrong = read_back(edited, modules, kernel_options)
     if wrong:
         raise errors.InputError(*wrong)
     return edited
 
 
-def _modules(cfg: BootCfg, added: list[str]) -> bytes:
+def _modules(cfg: BootCfg, added: collections.abc.Sequence[str]) -> bytes:
     value = cfg.value(b'modules')
-    names = [path.encode('ascii') for path in added]
+    names = [path.encode('ascii') for path in [*added, BUNDLE]]
     items = mboot.items(value)
     if items[-len(names):] == names:
         return value
@@ -133,10 +132,8 @@ def _kernel_options(cfg: BootCfg,
                     options: collections.abc.Sequence[str]) -> bytes:
     """kernelopt with our words; a KEY=VALUE replaces KEY's older ones."""
     words = cfg.value(b'kernelopt').split()
-    wanted = {}
-    for option in [*options, f'ks={KICKSTART_URL}']:
-        word = option.encode('ascii')
-        wanted[word.partition(b'=')[0]] = word
+    wanted = {key.encode('ascii'): word.encode('ascii')
+              for key, word in _wanted(options).items()}
     if b'cdromBoot' not in wanted:
         # The machine boots from its disk.
         words = [word for word in words if word != b'cdromBoot']
@@ -151,17 +148,28 @@ def _kernel_options(cfg: BootCfg,
     return b' '.join(kept)
 
 
-def read_back(cfg: BootCfg,
-              added: collections.abc.Sequence[str]) -> list[str]:
-    """Does the loader read the file as it was meant?  What does not hold."""
+def _wanted(options: collections.abc.Iterable[str]) -> dict[str, str]:
+    """Our words by their key; of several with one key the last holds."""
+    return {word.partition('=')[0]: word
+            for word in [*options, f'ks={KICKSTART_URL}']}
+
+
+def read_back(cfg: BootCfg, modules: collections.abc.Sequence[str],
+              kernel_options: collections.abc.Sequence[str]) -> list[str]:
+    """Does the loader read the file as it was meant?  What does not hold.
+
+    The parameters are those of :func:`edit`.
+    """
     config = mboot.read(cfg.render(), '/')
     found = [f'{cfg.name}: {problem}' for problem in config.problems]
+    added = [*modules, BUNDLE]
     last = [module.path for module in config.modules[-len(added):]]
-    if last != list(added):
+    if last != added:
         found.append(f'{cfg.name}: modules= does not end in '
                      f'{", ".join(added)}')
     words = config.options.split()
-    if [word for word in words if word.startswith('ks=')] != [
-            f'ks={KICKSTART_URL}']:
-        found.append(f'{cfg.name}: kernelopt= does not name our kickstart')
+    for key, wanted in _wanted(kernel_options).items():
+        if [word for word in words
+                if word.partition('=')[0] == key] != [wanted]:
+            found.append(f'{cfg.name}: kernelopt= does not say {wanted}')
     return found

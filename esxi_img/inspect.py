@@ -102,8 +102,8 @@ def _disk(findings: Findings, fd: int) -> None:
         findings.problems.append(
             f'FAT32: sectors of {volume.geometry.sector_size} bytes on a '
             f'disk of {disk.sector_size}')
-    _boot(findings, fd, volume)
     _bundle(findings, fd, volume, part)
+    _boot(findings, fd, volume)
 
 
 def _boot(findings: Findings, fd: int, volume: readfat.Volume) -> None:
@@ -111,6 +111,7 @@ def _boot(findings: Findings, fd: int, volume: readfat.Volume) -> None:
     source = _as_tree(findings.image, volume)
     findings.problems += identify.missing(source)
     sizes = {tree.fold(file.path): file.size for file in volume.files}
+    modules, words = _edits(findings.build)
     for path, directory in identify.BOOT_CFGS.items():
         file = source.find(*path)
         if file is None:
@@ -121,7 +122,13 @@ def _boot(findings: Findings, fd: int, volume: readfat.Volume) -> None:
         findings.boot_cfgs[shown] = mboot.read(data, directory)
         findings.problems += [
             *identify.absent_files(cfg, directory, sizes),
-            *bootcfg.read_back(cfg, [bootcfg.BUNDLE])]
+            *bootcfg.read_back(cfg, modules, words)]
+
+
+def _edits(build: dict[str, typing.Any]) -> tuple[list[str], list[str]]:
+    """What build.json says was put into boot.cfg."""
+    edits = build.get('boot_cfg_edits', {})
+    return edits.get('modules', []), edits.get('kernel_options', [])
 
 
 def _as_tree(name: str, volume: readfat.Volume) -> tree.Tree:
@@ -189,7 +196,9 @@ def _build(findings: Findings,
     try:
         build = json.loads(members.get(bundle.BUILD, b''))
         guids = (build['disk_guid'], build['partition_guid'])
-    except (ValueError, KeyError, TypeError):
+        for words in _edits(build):
+            ''.join(words)
+    except (ValueError, KeyError, TypeError, AttributeError):
         findings.problems.append(f'{bundle.BUILD} is missing or damaged')
         return
     findings.build = build
@@ -220,8 +229,10 @@ def as_text(findings: Findings) -> collections.abc.Iterator[str]:
         yield name
         yield f'  kernel {config.kernel}'
         yield f'  kernelopt {config.options}'
-        yield f'  {len(config.modules)} modules, the last is ' + (
-            config.modules[-1].path if config.modules else '(none)')
+        added = [*_edits(findings.build)[0], bootcfg.BUNDLE]
+        yield (f'  {len(config.modules)} modules, of which added: '
+               + ', '.join(module.path for module in config.modules
+                           if module.path in added))
     if findings.members:
         yield ''
         yield bundle.NAME

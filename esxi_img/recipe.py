@@ -110,7 +110,7 @@ def _check_install_options(given: Ingredients) -> None:
 
 def _edited(given: Ingredients) -> dict[tree.Path, bootcfg.BootCfg]:
     """Both boot.cfg as they will be, each checked to load what is there."""
-    modules = [f'/{module.name}' for module in given.modules]
+    modules = _module_paths(given)
     sizes = {tree.fold(file.path): file.size for file in given.source.files}
     sizes |= {tree.fold((module.name,)): module.size
               for module in given.modules}
@@ -129,6 +129,10 @@ def _edited(given: Ingredients) -> dict[tree.Path, bootcfg.BootCfg]:
     if problems:
         raise errors.InputError(*dict.fromkeys(problems))
     return edited
+
+
+def _module_paths(given: Ingredients) -> list[str]:
+    return [f'/{module.name}' for module in given.modules]
 
 
 def _identity(given: Ingredients,
@@ -182,6 +186,9 @@ def _build_json(given: Ingredients, recipe_id: str,
         'sector_size': given.options.sector_size,
         'esxi_version': given.facts.version,
         'esxi_build': given.facts.build,
+        'boot_cfg_edits': {
+            'modules': _module_paths(given),
+            'kernel_options': list(given.options.installer_words)},
         **_for_first_boot(given)}
     return (json.dumps(facts, indent=1, sort_keys=True) + '\n').encode()
 

@@ -92,7 +92,7 @@ class InspectTests(base.TestCase):
         good = self.recipe.boot_cfgs['efi', 'boot', 'boot.cfg'].render()
         for old, new, part in (
                 (b'/esxiimg.tgz', b'/esximgg.tgz', 'names /esximgg.tgz'),
-                (b'ks=file', b'kt=file', 'does not name our kickstart'),
+                (b'ks=file', b'kt=file', 'does not say ks=file'),
                 (b'modules=', b'modules ', 'does not end in /esxiimg.tgz'),
                 (b'/k.b00', b'/q.b00', 'names /q.b00, which is missing'),
                 (b'timeout=5', b'timeout=s', 'not a number')):
