@@ -31,10 +31,15 @@ NEEDED = (b'kernel', b'kernelopt', b'modules')
 
 @dataclasses.dataclass(frozen=True)
 class BootCfg:
-    """A boot.cfg: its lines with their ends, and where it lies."""
+    """A boot.cfg: its lines with their ends.
+
+    :param name: its path, for messages
+    :param directory: that the loader looks in for names without a slash
+    """
 
     name: str
     lines: tuple[bytes, ...]
+    directory: str = '/'
 
     def render(self) -> bytes:
         """The file; equal to what was parsed if nothing was edited."""
@@ -57,9 +62,10 @@ class BootCfg:
             *self.lines[:at], edited, *self.lines[at + 1:]))
 
 
-def parse(data: bytes, name: str) -> BootCfg:
+def parse(data: bytes, name: str, directory: str = '/') -> BootCfg:
     """The lines of a boot.cfg; nothing is judged yet."""
-    return BootCfg(name, tuple(re.findall(rb'[^\n]*\n|[^\n]+', data)))
+    return BootCfg(name, tuple(re.findall(rb'[^\n]*\n|[^\n]+', data)),
+                   directory)
 
 
 def problems(cfg: BootCfg) -> list[str]:
@@ -118,12 +124,9 @@ def edit(cfg: BootCfg, modules: collections.abc.Sequence[str],
 
 
 def _modules(cfg: BootCfg, added: collections.abc.Sequence[str]) -> bytes:
-    value = cfg.value(b'modules')
     names = [path.encode('ascii') for path in [*added, BUNDLE]]
-    items = mboot.items(value)
-    if items[-len(names):] == names:
-        return value
-    kept = [item for item in items if mboot.path_of(item) not in names]
+    kept = [item for item in mboot.items(cfg.value(b'modules'))
+            if mboot.path_of(item) not in names]
     separator = b' ' + mboot.SEPARATOR + b' '
     return separator.join([*kept, *names])
 
@@ -160,7 +163,7 @@ def read_back(cfg: BootCfg, modules: collections.abc.Sequence[str],
 
     The parameters are those of :func:`edit`.
     """
-    config = mboot.read(cfg.render(), '/')
+    config = mboot.read(cfg.render(), cfg.directory)
     found = [f'{cfg.name}: {problem}' for problem in config.problems]
     added = [*modules, BUNDLE]
     last = [module.path for module in config.modules[-len(added):]]

@@ -16,10 +16,12 @@ import hashlib
 import importlib.metadata
 import importlib.resources
 import os
+import re
 import typing
 
 from esxi_img import convert
 from esxi_img import errors
+from esxi_img import infile
 from esxi_img.iso import identify
 from esxi_img.iso import reader
 from esxi_img.kickstart import merge
@@ -35,6 +37,9 @@ FIRSTBOOT = ('__init__.py', '__main__.py')
 holds what Python compiled."""
 
 CHUNK = 1024 * 1024
+MAX_TIME = (1 << 33) - 1
+"""Seconds that a tar archive can hold."""
+
 MAX_TEXT = 4 * 1024 * 1024
 """Bytes that a kickstart or a hash file may have."""
 
@@ -131,30 +136,20 @@ def _firstboot() -> dict[str, bytes]:
 
 
 def _kickstart(path: str | None) -> str | None:
-    return None if path is None else merge.decode(_small_file(path), path)
+    if path is None:
+        return None
+    return merge.decode(infile.small(path, MAX_TEXT), path)
 
 
 def _password_hash(path: str | None) -> str | None:
     if path is None:
         return None
-    text = _small_file(path).decode('ascii', 'replace')
+    if path.startswith('$'):
+        # Not to be printed as the name of a file that is not there.
+        raise errors.RequestError('--root-password-hash-file wants a file '
+                                  'with the hash, not the hash itself')
+    text = infile.small(path, MAX_TEXT).decode('ascii', 'replace')
     return merge.check_hash(text, path)
-
-
-def _small_file(path: str) -> bytes:
-    """A file the user handed in, whole.
-
-    :raises InputError: it is not there, not a file, or far too large
-    """
-    try:
-        with open(path, 'rb') as file:
-            data = file.read(MAX_TEXT + 1)
-    except OSError as error:
-        raise errors.InputError(
-            f'{path}: {(error.strerror or "unreadable").lower()}') from error
-    if len(data) > MAX_TEXT:
-        raise errors.InputError(f'{path}: has more than {MAX_TEXT} bytes')
-    return data
 
 
 def _time(source: tree.Tree) -> int:
@@ -164,11 +159,11 @@ def _time(source: tree.Tree) -> int:
     """
     text = os.environ.get('SOURCE_DATE_EPOCH')
     if not text:
-        return source.created
-    if not (text.isascii() and text.isdigit()) or int(text) >= 1 << 33:
+        return min(max(source.created, 0), MAX_TIME)
+    if not re.fullmatch('[0-9]{1,10}', text) or int(text) > MAX_TIME:
         raise errors.RequestError(
-            f'SOURCE_DATE_EPOCH={text} is not a number of seconds that a '
-            'tar archive can hold')
+            f'SOURCE_DATE_EPOCH={text[:40]} is not a number of seconds up to '
+            f'{MAX_TIME}')
     return int(text)
 
 
@@ -176,17 +171,16 @@ def _verify(options: options_module.Options,
             report: report_module.Report) -> None:
     """Compare the whole ISO with --iso-sha256."""
     digest = hashlib.sha256()
-    try:
-        with open(options.iso, 'rb') as file, report.progress(
-                f'verifying {options.iso}',
-                os.fstat(file.fileno()).st_size) as progress:
-            for chunk in iter(lambda: file.read(CHUNK), b''):
-                digest.update(chunk)
-                progress(len(chunk))
-    except OSError as error:
-        raise errors.InputError(
-            f'{options.iso}: {(error.strerror or "unreadable").lower()}'
-        ) from error
+    with infile.opened(options.iso, block_device=True) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        with report.progress(f'verifying {options.iso}', size) as progress:
+            try:
+                for chunk in iter(lambda: file.read(CHUNK), b''):
+                    digest.update(chunk)
+                    progress(len(chunk))
+            except OSError as error:
+                raise infile.failure(error, options.iso) from error
     if digest.hexdigest() != str(options.iso_sha256).lower():
         raise errors.InputError(
             f'{options.iso}: its sha256 is {digest.hexdigest()}, not '

@@ -17,10 +17,13 @@ The installer lays its content over its own root file system, so
 """
 
 import collections.abc
+import hashlib
 import io
+import json
 import tarfile
 
 from esxi_img import gzipped
+from esxi_img import tree
 
 NAME = 'esxiimg.tgz'
 FOLDER = 'esxiimg'
@@ -54,6 +57,13 @@ def pack(files: collections.abc.Mapping[str, bytes], time: int) -> bytes:
                 entry.size = len(files[name])
                 tar.addfile(entry, io.BytesIO(files[name]))
     return gzipped.stored(buffer.getvalue())
+
+
+def file_table(sizes: collections.abc.Mapping[tree.Path, int]) -> str:
+    """sha256 (hex) over path and size of all files but our module."""
+    pairs = sorted([tree.show(path), size] for path, size in sizes.items()
+                   if tree.fold(path) != tree.fold((NAME,)))
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
 
 
 def _parents(name: str) -> collections.abc.Iterator[str]:

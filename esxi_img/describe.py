@@ -20,6 +20,8 @@ from esxi_img import bundle
 from esxi_img.disk import compose
 from esxi_img.disk import geometry
 from esxi_img.disk import layout
+from esxi_img import mboot
+from esxi_img import printable
 from esxi_img import recipe as recipe_module
 from esxi_img import tree
 
@@ -79,9 +81,9 @@ def _options(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
 
 def _boot_cfg(recipe: recipe_module.Recipe,
               path: tree.Path) -> dict[str, str]:
-    before = recipe.given.facts.boot_cfgs[path].render().splitlines()
-    after = recipe.boot_cfgs[path].render().splitlines()
-    changed = [(old.decode('latin-1').strip(), new.decode('latin-1').strip())
+    before = recipe.given.facts.boot_cfgs[path].lines
+    after = recipe.boot_cfgs[path].lines
+    changed = [(mboot.show(old).strip(), mboot.show(new).strip())
                for old, new in zip(before, after) if old != new]
     return {'path': tree.show(path),
             'before': '\n'.join(old for old, _ in changed),
@@ -118,7 +120,7 @@ def _offset(plan: layout.Layout, path: tree.Path) -> int | None:
 
 def as_text(recipe: recipe_module.Recipe) -> str:
     """The recipe for a reader: what is read, edited, laid out where."""
-    return '\n'.join(_lines(as_dict(recipe))) + '\n'
+    return '\n'.join(map(printable.line, _lines(as_dict(recipe)))) + '\n'
 
 
 def _lines(facts: dict[str, typing.Any]) -> collections.abc.Iterator[str]:
@@ -139,8 +141,8 @@ def _lines(facts: dict[str, typing.Any]) -> collections.abc.Iterator[str]:
     yield 'edit'
     for cfg in facts['boot_cfg']:
         yield f'  {cfg["path"]}'
-        for old, new in zip(cfg['before'].splitlines(),
-                            cfg['after'].splitlines()):
+        for old, new in zip(cfg['before'].split('\n'),
+                            cfg['after'].split('\n')):
             yield f'    - {old}'
             yield f'    + {new}'
     yield ''
@@ -168,7 +170,7 @@ def _kickstart_lines(facts: dict[str, typing.Any]
         for line in kickstart[word]:
             yield f'  {title}: {line}'
     yield '  text:'
-    for line in kickstart['text'].splitlines():
+    for line in kickstart['text'].rstrip('\n').split('\n'):
         yield f'    | {line}'.rstrip()
     words = ' '.join(options['installed_kernel_options'])
     yield f'  for the installed kernel: {words or "(nothing)"}'

@@ -30,9 +30,12 @@ from esxi_img.disk import gpt
 from esxi_img.disk import readfat
 from esxi_img.disk import readgpt
 from esxi_img import errors
+from esxi_img import infile
 from esxi_img.iso import identify
 from esxi_img.kickstart import merge
 from esxi_img import mboot
+from esxi_img import modulefile
+from esxi_img import printable
 from esxi_img import tree
 
 MAGICS = {b'QFI\xfb': 'qcow2', b'KDMV': 'vmdk'}
@@ -66,14 +69,8 @@ def inspect(path: str) -> Findings:
     :raises EnvironmentFailed: qemu-img is missing or failed
     """
     with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(open(path, 'rb'))
-            head = file.read(4)
-        except OSError as error:
-            raise errors.InputError(
-                f'{path}: {(error.strerror or "unreadable").lower()}'
-            ) from error
-        findings = Findings(path, MAGICS.get(head, 'raw'))
+        file = stack.enter_context(infile.opened(path, block_device=True))
+        findings = Findings(path, MAGICS.get(file.read(4), 'raw'))
         if findings.format != 'raw':
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             raw = os.path.join(folder, 'raw')
@@ -104,6 +101,7 @@ def _disk(findings: Findings, fd: int) -> None:
             f'disk of {disk.sector_size}')
     _bundle(findings, fd, volume, part)
     _boot(findings, fd, volume)
+    _modules(findings, fd, volume)
 
 
 def _boot(findings: Findings, fd: int, volume: readfat.Volume) -> None:
@@ -118,10 +116,10 @@ def _boot(findings: Findings, fd: int, volume: readfat.Volume) -> None:
             continue
         data = _content(fd, file)
         shown = tree.show(file.path)
-        cfg = bootcfg.parse(data, shown)
+        cfg = bootcfg.parse(data, shown, directory)
         findings.boot_cfgs[shown] = mboot.read(data, directory)
         findings.problems += [
-            *identify.absent_files(cfg, directory, sizes),
+            *identify.absent_files(cfg, sizes),
             *bootcfg.read_back(cfg, modules, words)]
 
 
@@ -129,6 +127,29 @@ def _edits(build: dict[str, typing.Any]) -> tuple[list[str], list[str]]:
     """What build.json says was put into boot.cfg."""
     edits = build.get('boot_cfg_edits', {})
     return edits.get('modules', []), edits.get('kernel_options', [])
+
+
+def _modules(findings: Findings, fd: int, volume: readfat.Volume) -> None:
+    """All that the loader loads unpacks whole, where it is gzip."""
+    files = {tree.fold(file.path): file for file in volume.files}
+    named = dict.fromkeys(
+        tree.fold(tuple(path.split('/')[1:]))
+        for config in findings.boot_cfgs.values() for path in config.files)
+    for path in named:
+        file = files.get(path)
+        if file is None:
+            continue
+        try:
+            modulefile.check(tree.show(file.path), _chunks(fd, file))
+        except errors.InputError as error:
+            findings.problems += error.problems
+
+
+def _chunks(fd: int, file: tree.File) -> collections.abc.Iterator[bytes]:
+    for extent in file.extents:
+        for at in range(0, extent.length, modulefile.CHUNK):
+            yield os.pread(fd, min(modulefile.CHUNK, extent.length - at),
+                           extent.offset + at)
 
 
 def _as_tree(name: str, volume: readfat.Volume) -> tree.Tree:
@@ -156,6 +177,10 @@ def _bundle(findings: Findings, fd: int, volume: readfat.Volume,
     findings.members = {name: len(data) for name, data in members.items()}
     _kickstart(findings, members)
     _build(findings, members, part)
+    if findings.build.get('file_table') != bundle.file_table(
+            {file.path: file.size for file in volume.files}):
+        findings.problems.append(
+            'files are missing, added or of another size than built')
 
 
 def _unpacked(data: bytes) -> collections.abc.Iterator[tuple[str, bytes]]:
@@ -169,7 +194,7 @@ def _unpacked(data: bytes) -> collections.abc.Iterator[tuple[str, bytes]]:
         raise ValueError('is not one gzip member')
     with tarfile.open(fileobj=io.BytesIO(plain), mode='r:') as tar:
         for member in tar:
-            content = tar.extractfile(member)
+            content = tar.extractfile(member) if member.isreg() else None
             if content is not None:
                 yield member.name, content.read()
 
@@ -198,7 +223,8 @@ def _build(findings: Findings,
         guids = (build['disk_guid'], build['partition_guid'])
         for words in _edits(build):
             ''.join(words)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError,
+            RecursionError):
         findings.problems.append(f'{bundle.BUILD} is missing or damaged')
         return
     findings.build = build
@@ -207,8 +233,12 @@ def _build(findings: Findings,
             f'{bundle.BUILD} names other GUIDs than the partition table')
 
 
-def as_text(findings: Findings) -> collections.abc.Iterator[str]:
+def as_text(findings: Findings) -> str:
     """The findings for a reader; hashes and passwords as (set)."""
+    return '\n'.join(map(printable.line, _lines(findings))) + '\n'
+
+
+def _lines(findings: Findings) -> collections.abc.Iterator[str]:
     disk, volume = findings.disk, findings.volume
     yield f'{findings.image}: {findings.format}'
     if disk:
@@ -243,5 +273,5 @@ def as_text(findings: Findings) -> collections.abc.Iterator[str]:
     if findings.kickstart is not None:
         yield ''
         yield bundle.KICKSTART
-        for line in findings.kickstart.splitlines():
+        for line in findings.kickstart.rstrip('\n').split('\n'):
             yield f'  | {line}'.rstrip()

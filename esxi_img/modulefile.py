@@ -12,9 +12,9 @@
 
 """Driver and patch modules that the user hands in."""
 
+import collections.abc
 import hashlib
 import os
-import stat
 import typing
 import zlib
 
@@ -22,6 +22,7 @@ from esxi_img import bundle
 from esxi_img.disk import dosname
 from esxi_img.disk import fat32
 from esxi_img import errors
+from esxi_img import infile
 from esxi_img import mboot
 from esxi_img import tree
 
@@ -40,16 +41,11 @@ def read(path: str) -> tree.Extra:
     wrong = _name_problem(name)
     if wrong:
         raise errors.InputError(f'module {path}: {wrong}')
-    try:
-        with open(path, 'rb') as file:
-            mode = os.fstat(file.fileno())
-            if not stat.S_ISREG(mode.st_mode):
-                raise errors.InputError(f'module {path}: is not a file')
+    with infile.opened(path, 'module ') as file:
+        try:
             return _judge(path, name, file)
-    except OSError as error:
-        raise errors.InputError(
-            f'module {path}: {(error.strerror or "unreadable").lower()}'
-        ) from error
+        except OSError as error:
+            raise infile.failure(error, f'module {path}') from error
 
 
 def _name_problem(name: str) -> str | None:
@@ -68,31 +64,28 @@ def _name_problem(name: str) -> str | None:
 
 
 def _judge(path: str, name: str, file: typing.BinaryIO) -> tree.Extra:
-    digest, size, notes = hashlib.sha256(), 0, []
-    head = b''
-    member = None
-    for chunk in iter(lambda: file.read(CHUNK), b''):
-        digest.update(chunk)
-        if not size and chunk.startswith(GZIP):
-            member = _Member(path)
-        elif not size:
-            head = chunk[:4]
-        size += len(chunk)
-        if member:
-            member.feed(chunk)
+    digest, size = hashlib.sha256(), 0
+
+    def counted() -> collections.abc.Iterator[bytes]:
+        nonlocal size
+        for chunk in iter(lambda: file.read(CHUNK), b''):
+            digest.update(chunk)
+            size += len(chunk)
+            yield chunk
+
+    packed, head = check(f'module {path}', counted())
     if not size:
         raise errors.InputError(f'module {path}: is empty')
     if size > fat32.MAX_FILE:
         raise errors.InputError(f'module {path}: has {size} bytes, FAT32 '
                                 f'allows {fat32.MAX_FILE}')
-    if member:
-        head = member.end()
-    elif head in PACKAGES:
+    notes = []
+    if not packed and head in PACKAGES:
         raise errors.InputError(
             f'module {path}: is {PACKAGES[head]}, not a boot module',
             hint='add the payload inside it, or put the package into the '
                  'ISO with Image Builder')
-    else:
+    if not packed:
         notes.append(f'module {name} is not gzip; the boot loader passes it '
                      'on as it is')
     if head == ELF:
@@ -101,19 +94,39 @@ def _judge(path: str, name: str, file: typing.BinaryIO) -> tree.Extra:
     return tree.Extra(path, name, size, digest.hexdigest(), tuple(notes))
 
 
-class _Member:
+def check(name: str, chunks: collections.abc.Iterable[bytes]
+          ) -> tuple[bool, bytes]:
+    """Read a module; is it gzip, and what are the first bytes in it?
+
+    :param name: for messages
+    :raises InputError: it is gzip that the loader would stop at
+    """
+    member, head = None, b''
+    for number, chunk in enumerate(chunks):
+        if not number:
+            head = chunk[:4]
+            member = Member(name) if chunk.startswith(GZIP) else None
+        if member:
+            member.feed(chunk)
+    return (True, member.end()) if member else (False, head)
+
+
+class Member:
     """Checks that a stream is one gzip member and nothing more.
 
     The loader takes size and CRC from the file's last 8 bytes.
+
+    :raises InputError: from both methods, if it is not
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._inflate = zlib.decompressobj(wbits=31)
         self._head = b''
         self._size = 0
 
     def feed(self, data: bytes) -> None:
+        """The next bytes of the file."""
         if self._inflate.eof:
             raise self._bad('has bytes after its gzip member')
         while data:
@@ -141,4 +154,4 @@ class _Member:
 
     def _bad(self, what: str) -> errors.InputError:
         return errors.InputError(
-            f'module {self._path}: {what}; the boot loader would stop')
+            f'{self._name}: {what}; the boot loader would stop')

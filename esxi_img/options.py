@@ -96,6 +96,10 @@ def check(options: Options) -> None:
             '[0-9a-fA-F]{64}', options.iso_sha256):
         found.append(f'--iso-sha256 {options.iso_sha256!r} is not a sha256 '
                      'of 64 hexadecimal digits')
+    for option in ('kickstart', 'root_password_hash_file', 'add_module'):
+        value = getattr(options, option)
+        if value == '' or (isinstance(value, tuple) and '' in value):
+            found.append(f'--{option.replace("_", "-")} names no file')
     found += _words('--kernel-option', options.kernel_option)
     found += _words('--installed-kernel-option',
                     options.installed_kernel_option)

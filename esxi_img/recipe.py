@@ -79,6 +79,7 @@ def make(given: Ingredients) -> Recipe:
     :raises RequestError: an option does not fit this ESXi
     """
     _check_install_options(given)
+    _check_modules(given)
     boot_cfgs = _edited(given)
     members = {bundle.KICKSTART: given.kickstart.text.encode()}
     for name, data in given.firstboot.items():
@@ -89,9 +90,15 @@ def make(given: Ingredients) -> Recipe:
         partition=uuid.uuid5(NAMESPACE, f'{recipe_id} partition'),
         volume=uuid.uuid5(NAMESPACE, f'{recipe_id} volume').int >> 96,
         time=given.time)
-    members[bundle.BUILD] = _build_json(given, recipe_id, ids)
+    items = _items(given, boot_cfgs)
+    members[bundle.BUILD] = _build_json(given, recipe_id, ids,
+                                        bundle.file_table({
+                                            item.path: item.size
+                                            for item in items}))
+    packed = bundle.pack(members, given.time)
+    items.append(layout.Item((bundle.NAME,), len(packed), packed))
     return Recipe(recipe_id, given, boot_cfgs, members,
-                  _layout(given, boot_cfgs, members), ids, _notes(given))
+                  _layout(given, items), ids, _notes(given))
 
 
 def _check_install_options(given: Ingredients) -> None:
@@ -123,9 +130,7 @@ def _edited(given: Ingredients) -> dict[tree.Path, bootcfg.BootCfg]:
         except errors.InputError as error:
             problems += error.problems
             continue
-        directory = identify.BOOT_CFGS[
-            tuple(name.lower() for name in path)]
-        problems += identify.absent_files(edited[path], directory, sizes)
+        problems += identify.absent_files(edited[path], sizes)
     if problems:
         raise errors.InputError(*dict.fromkeys(problems))
     return edited
@@ -175,8 +180,8 @@ def _for_first_boot(given: Ingredients) -> dict[str, typing.Any]:
             'installed_kernel_options': list(given.options.installed_words)}
 
 
-def _build_json(given: Ingredients, recipe_id: str,
-                ids: compose.Ids) -> bytes:
+def _build_json(given: Ingredients, recipe_id: str, ids: compose.Ids,
+                file_table: str) -> bytes:
     """What the image knows of itself once it runs."""
     facts = {
         'version': given.version,
@@ -186,6 +191,7 @@ def _build_json(given: Ingredients, recipe_id: str,
         'sector_size': given.options.sector_size,
         'esxi_version': given.facts.version,
         'esxi_build': given.facts.build,
+        'file_table': file_table,
         'boot_cfg_edits': {
             'modules': _module_paths(given),
             'kernel_options': list(given.options.installer_words)},
@@ -193,9 +199,10 @@ def _build_json(given: Ingredients, recipe_id: str,
     return (json.dumps(facts, indent=1, sort_keys=True) + '\n').encode()
 
 
-def _layout(given: Ingredients,
-            boot_cfgs: collections.abc.Mapping[tree.Path, bootcfg.BootCfg],
-            members: collections.abc.Mapping[str, bytes]) -> layout.Layout:
+def _items(given: Ingredients,
+           boot_cfgs: collections.abc.Mapping[tree.Path, bootcfg.BootCfg]
+           ) -> list[layout.Item]:
+    """All files of the image but our module."""
     items = []
     for file in given.source.files:
         if file.path in boot_cfgs:
@@ -208,22 +215,47 @@ def _layout(given: Ingredients,
         items.append(layout.Item(
             (module.name,), module.size, layout.Stored(
                 module.source, (tree.Extent(0, module.size),))))
-    packed = bundle.pack(members, given.time)
-    items.append(layout.Item((bundle.NAME,), len(packed), packed))
-    problems = layout.problems(given.source.directories, items)
+    return items
+
+
+def _layout(given: Ingredients, items: list[layout.Item]) -> layout.Layout:
+    source = given.source
+    problems = layout.problems(source.directories, items)
     if problems:
-        raise errors.InputError(*(f'{given.source.source}: {problem}'
+        raise errors.InputError(*(f'{source.source}: {problem}'
                                   for problem in problems))
     try:
-        return layout.plan(given.source.directories, items,
+        return layout.plan(source.directories, items,
                            given.options.sector_size)
     except ValueError as error:
-        raise errors.InputError(f'{given.source.source}: {error}') from error
+        raise errors.InputError(f'{source.source}: {error}') from error
+
+
+def _check_modules(given: Ingredients) -> None:
+    """No module may take the name of another, or of a file of the ISO."""
+    taken = {}
+    if given.source.find(bundle.NAME):
+        raise errors.InputError(
+            f'{given.source.source}: has {bundle.NAME} already',
+            hint="build from VMware's own ISO, not from one that was edited")
+    for module in given.modules:
+        other = taken.setdefault(module.name.upper(), module.source)
+        if other is not module.source:
+            raise errors.InputError(
+                f'--add-module {module.source}: has the name of {other}',
+                hint='rename one of them')
+        if given.source.find(module.name):
+            raise errors.InputError(
+                f'--add-module {module.source}: the ISO has a file of this '
+                'name', hint='rename the module')
 
 
 def _notes(given: Ingredients) -> tuple[str, ...]:
     """What the user should know before the image is used."""
     notes = [note for module in given.modules for note in module.notes]
+    if given.options.installed_words:
+        notes.append('options for the installed kernel are only recorded in '
+                     'the image: nothing of this version applies them')
     version = given.facts.version
     if version is None:
         notes.append('the ISO does not say which ESXi it is')

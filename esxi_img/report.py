@@ -14,8 +14,11 @@
 
 import collections.abc
 import contextlib
+import os
 import sys
 import typing
+
+from esxi_img import printable
 
 
 class Report:
@@ -32,7 +35,7 @@ class Report:
     def say(self, line: str) -> None:
         """One line about what is done."""
         if not self._quiet:
-            print(line, file=self._stream, flush=True)
+            print(printable.line(line), file=self._stream, flush=True)
 
     def warn(self, line: str) -> None:
         """One line that the user should not miss."""
@@ -42,11 +45,20 @@ class Report:
     def progress(self, what: str, total: int) -> collections.abc.Iterator[
             collections.abc.Callable[[int], None]]:
         """A bar over ``total`` bytes; yields what takes their number."""
-        if self._quiet or not self._stream.isatty():
+        if self._quiet or not _has_width(self._stream):
             self.say(what)
             yield lambda count: None
             return
         import tqdm  # takes time that --help need not spend
-        with tqdm.tqdm(total=total, desc=what, unit='B', unit_scale=True,
-                       file=self._stream, leave=False) as bar:
+        with tqdm.tqdm(total=total, desc=printable.line(what), unit='B',
+                       unit_scale=True, file=self._stream,
+                       leave=False) as bar:
             yield bar.update
+
+
+def _has_width(stream: typing.TextIO) -> bool:
+    """Is it a terminal that a bar fits on?  A serial line may say 0."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns > 0
+    except (OSError, ValueError):
+        return False

@@ -20,11 +20,11 @@ from the arguments.
 import collections.abc
 import hashlib
 import io
-import os
 import typing
 
 from esxi_img import errors
 from esxi_img import gzipped
+from esxi_img import infile
 
 if typing.TYPE_CHECKING:
     import pycdlib
@@ -94,20 +94,9 @@ def efi_program(path: str) -> bytes:
     :raises InputError: there is none, or it is far too large for one
     :raises EnvironmentFailed: it cannot be read
     """
-    try:
-        with open(path, 'rb') as program:
-            size = os.fstat(program.fileno()).st_size
-            data = program.read(MAX_EFI + 1)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise errors.InputError(f'EFI program {path} is no file') from error
-    except OSError as error:
-        raise errors.EnvironmentFailed(
-            f'EFI program {path}: {error.strerror or error}'.lower(),
-        ) from error
-    if not data or len(data) > MAX_EFI:
-        raise errors.InputError(
-            f'EFI program {path} has {size} bytes, 1 to {MAX_EFI} were '
-            'expected')
+    data = infile.small(path, MAX_EFI)
+    if not data:
+        raise errors.InputError(f'EFI program {path} is empty')
     return data
 
 

@@ -83,11 +83,15 @@ class Extra:
 
 def fold(path: Path) -> Path:
     """The path as a case-blind file system compares it, letter by letter."""
-    return tuple(
-        name.upper() if name.isascii() else
-        ''.join(char.upper() if len(char.upper()) == 1 else char
-                for char in name)
-        for name in path)
+    return tuple(name.upper() if name.isascii() else ''.join(map(_fold, name))
+                 for name in path)
+
+
+def _fold(char: str) -> str:
+    upper = char.upper()
+    # No letter becomes two, and none beyond ASCII an ASCII one.
+    return upper if len(upper) == 1 and (
+        char.isascii() or not upper.isascii()) else char
 
 
 def show(path: Path) -> str:

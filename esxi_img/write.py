@@ -22,6 +22,8 @@ import typing
 
 from esxi_img.disk import compose
 from esxi_img import errors
+from esxi_img import infile
+from esxi_img import interrupt
 from esxi_img import tree
 
 CHUNK = 1024 * 1024
@@ -59,6 +61,9 @@ def target(path: str, force: bool) -> str:
                 hint=f'mkdir -p {folder}') from None
         return resolved
     except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            raise errors.RequestError(
+                f'output {path}: {(error.strerror or "").lower()}') from error
         raise failure(error, path) from error
     if not stat.S_ISREG(mode):
         raise errors.RequestError(
@@ -87,7 +92,8 @@ def hidden(final: str) -> collections.abc.Iterator[str]:
     try:
         yield path
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        # Not there, or a file system that has become read-only.
+        with contextlib.suppress(OSError):
             os.unlink(path)
 
 
@@ -96,7 +102,8 @@ def replacing(path: str, force: bool = False,
               ) -> collections.abc.Iterator[typing.BinaryIO]:
     """A new file that takes the name ``path`` only when all went well.
 
-    It is flushed to the disk before it is renamed.
+    It is flushed to the disk before it is renamed, and has the mode of the
+    file that it replaces.
 
     :raises RequestError: as :func:`target`
     :raises EnvironmentFailed: disk full, no permission and the like
@@ -115,7 +122,10 @@ def publish(part: str, final: str, force: bool) -> None:
 
     :raises RequestError: ``final`` appeared and ``force`` is not set
     """
+    interrupt.commit()
     if force:
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(part, stat.S_IMODE(os.stat(final).st_mode))
         os.replace(part, final)
     else:
         try:
@@ -192,7 +202,7 @@ class _Copier:
     def __init__(self, fd: int, progress: Progress) -> None:
         self._fd = fd
         self._progress = progress
-        self._sources: dict[str, int] = {}
+        self._sources: dict[str, typing.BinaryIO] = {}
         self._buffer = memoryview(bytearray(CHUNK))
         self._flushed = 0
 
@@ -200,8 +210,8 @@ class _Copier:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for fd in self._sources.values():
-            os.close(fd)
+        for source in self._sources.values():
+            source.close()
 
     def put(self, data: bytes | memoryview, offset: int) -> None:
         """Write all of ``data`` at ``offset``."""
@@ -229,14 +239,15 @@ class _Copier:
 
     def _source(self, path: str) -> int:
         if path not in self._sources:
-            with _readable(path):
-                self._sources[path] = os.open(path, os.O_RDONLY)
-        return self._sources[path]
+            self._sources[path] = infile.opened(path, block_device=True)
+        return self._sources[path].fileno()
 
     def _read(self, source: int, path: str, room: memoryview,
               offset: int) -> int:
-        with _readable(path):
+        try:
             return os.preadv(source, [room], offset)
+        except OSError as error:
+            raise infile.failure(error, path) from error
 
     def _start_flush(self, end: int) -> None:
         """Have the disk work while we copy; the last fsync has little left.
@@ -247,12 +258,3 @@ class _Copier:
             os.posix_fadvise(self._fd, self._flushed, end - self._flushed,
                              os.POSIX_FADV_DONTNEED)
         self._flushed = end
-
-
-@contextlib.contextmanager
-def _readable(path: str) -> collections.abc.Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise errors.InputError(
-            f'{path}: {(error.strerror or "unreadable").lower()}') from error

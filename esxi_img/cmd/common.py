@@ -12,22 +12,31 @@
 
 """What all commands do around their work: errors, signals, exit codes."""
 
+import argparse
 import collections.abc
+import errno
 import os
 import signal
 import sys
 import traceback
 import types
+import typing
 
 from esxi_img import errors
+from esxi_img import interrupt
+from esxi_img import printable
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(BaseException):
-    """A signal asked us to stop; everything is cleaned up on the way out."""
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose complaints look like all others."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    def __init__(self, **kwargs: typing.Any) -> None:
+        super().__init__(allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> typing.NoReturn:
+        raise errors.RequestError(message, hint=f'{self.prog} --help')
 
 
 def run(main: collections.abc.Callable[[], int | None],
@@ -36,52 +45,117 @@ def run(main: collections.abc.Callable[[], int | None],
 
     :param debug: called after a failure: is a traceback wanted?
     """
+    _open_standard_streams()
     _catch_signals()
     try:
-        status = main() or 0
+        status = _run(main, debug)
+    finally:
+        # Python resets handlers while it exits, but not what is ignored.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+    return _last_words(status)
+
+
+def _run(main: collections.abc.Callable[[], int | None],
+         debug: collections.abc.Callable[[], bool]) -> int:
+    try:
+        try:
+            status = main() or 0
+        except SystemExit as end:
+            # --help and --version.
+            status = end.code if isinstance(end.code, int) else 0
         sys.stdout.flush()
         return status
     except errors.EsxiImgError as error:
-        if debug():
-            traceback.print_exc()
+        _trace(debug)
         for problem in error.problems:
             _say(f'error: {problem}')
         if error.hint:
             _say(f'hint: {error.hint}')
         return error.exit_code
-    except Interrupted as error:
+    except interrupt.Interrupted as error:
         name = signal.Signals(error.number).name
         _say(f'error: stopped by {name}, nothing was written')
         return 128 + error.number
     except BrokenPipeError:
         # Whoever read our output has had enough of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        _trace(debug)
+        where = error.filename or 'standard output'
+        _say(f'error: {where}: {(error.strerror or str(error)).lower()}')
+        return errors.EnvironmentFailed.exit_code
     except Exception as error:
         # The outermost loop: a bug of ours, said in one line.
-        if debug():
-            traceback.print_exc()
+        _trace(debug)
         _say(f'error: bug in esxi-img: {type(error).__name__}: {error}')
         _say('hint: run it with --debug and report the traceback')
         return 1
 
 
-def _say(line: str) -> None:
-    # One line each, whatever a file name holds.
-    print(' '.join(line.split('\n')), file=sys.stderr)
+def _trace(debug: collections.abc.Callable[[], bool]) -> None:
+    if debug():
+        for line in traceback.format_exc().splitlines():
+            _say(line)
+
+
+def _say(text: str) -> None:
+    try:
+        print(printable.line(text), file=sys.stderr, flush=True)
+    except OSError:
+        # There is nobody left to tell.
+        _discard(sys.stderr)
+
+
+def _last_words(status: int) -> int:
+    """Flush what was printed; what cannot be is thrown away.
+
+    Else Python would try again on its way out, and exit with 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            _discard(stream)
+            if not status and error.errno != errno.EPIPE:
+                status = errors.EnvironmentFailed.exit_code
+    return status
+
+
+def _discard(stream: typing.TextIO) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def _open_standard_streams() -> None:
+    """Fill standard streams that are closed, and let all print anything.
+
+    Else the next file that is opened would become one of them.
+    """
+    for number, name in enumerate(('stdin', 'stdout', 'stderr')):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            mode = 'w' if number else 'r'
+            setattr(sys, name, open(number, mode, closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def _catch_signals() -> None:
     """Let signals raise, so that every ``with`` and ``finally`` runs."""
-    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
     def stop(number: int, frame: types.FrameType | None) -> None:
         # Once is enough: cleaning up shall not be interrupted.
-        for other in caught:
+        for other in SIGNALS:
             signal.signal(other, signal.SIG_IGN)
-        raise Interrupted(number)
+        interrupt.stop(number)
 
-    for number in caught:
+    for number in SIGNALS:
         # nohup and the like have their reasons.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)

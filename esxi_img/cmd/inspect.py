@@ -12,7 +12,6 @@
 
 """esxi-img-inspect: what an image holds, and whether it is sound."""
 
-import argparse
 import sys
 
 from esxi_img import build
@@ -28,20 +27,20 @@ def main() -> int:
 
 
 def _main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = common.Parser(
         prog='esxi-img-inspect',
         description='Read an image back: partition table, files, boot.cfg, '
-                    'kickstart, bundle. Exit status 3 if anything is not as '
-                    'it should be.')
+                    'kickstart, bundle. Exit status 3 if anything in them, '
+                    'or the checksum of a module, is not as it should be.')
     parser.add_argument('image', metavar='IMAGE',
-                        help='raw; or qcow2 or vmdk, through qemu-img')
+                        help='raw; or qcow2 or vmdk, which qemu-img unpacks '
+                             'into the folder for temporary files')
     parser.add_argument('--debug', action='store_true',
                         help='show the traceback of an error')
     parser.add_argument('--version', action='version',
                         version=build.version())
     findings = inspect.inspect(parser.parse_args(argv).image)
-    for line in inspect.as_text(findings):
-        print(line)
+    print(inspect.as_text(findings), end='')
     if findings.problems:
         raise errors.InputError(*(f'{findings.image}: {problem}'
                                   for problem in findings.problems))

@@ -12,7 +12,6 @@
 
 """esxi-img-sample-iso: an ISO to try esxi-img with."""
 
-import argparse
 import sys
 
 from esxi_img import build
@@ -28,7 +27,7 @@ def main() -> int:
 
 
 def _main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = common.Parser(
         prog='esxi-img-sample-iso',
         description='Write an ISO with the names, the layout and the '
                     'boot.cfg of an ESXi 8 installer, and nothing of '

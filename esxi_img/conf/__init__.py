@@ -48,6 +48,13 @@ class _Values(cfg.ConfigOpts):
 class _CommandLine(_Values):
     """ConfigOpts for the command line alone."""
 
+    # Its templates are not in oslo.config's wheel.
+    supported_shell_completion: list[str] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unregister_opt(self._shell_completion_opt)
+
     @staticmethod
     def _make_config_options(*_: typing.Any) -> list[cfg.Opt]:
         # No --config-dir, and no file parsed amid the command line.
@@ -56,6 +63,7 @@ class _CommandLine(_Values):
     def _pre_setup(self, *args: typing.Any) -> typing.Any:
         result = super()._pre_setup(*args)
         self._oparser.error = _usage
+        self._oparser.allow_abbrev = False
         return result
 
 
@@ -120,9 +128,18 @@ def _command_line(argv: collections.abc.Sequence[str], prog: str,
         if not end.code:
             raise
         # A value of the wrong type: oslo.config prints and exits with 1.
-        _usage(re.sub('--[a-z_]+', lambda name: name[0].replace('_', '-'),
-                      _one_line(said.getvalue())))
+        _usage(_readable(said.getvalue()))
+    except cfg.RequiredOptError:
+        _usage('the ISO is missing')
     return conf
+
+
+def _readable(said: str) -> str:
+    """oslo.config's complaint about a value, in our words."""
+    said = re.sub('--[a-z_0-9]+', lambda name: name[0].replace('_', '-'),
+                  _one_line(said))
+    return re.sub(r'Invalid \w+\(choices=\[(.*)\]\) value: (.*)',
+                  r'\2 is none of \1', said).replace("'", '')
 
 
 def _joined(argv: collections.abc.Sequence[str]) -> list[str]:
@@ -179,9 +196,14 @@ def _check_file(path: str) -> None:
             f'configuration file {path}: '
             f'{_one_line(error.strerror).lower()}'
         ) from error
-    except (cfg.ParseError, ValueError) as error:
+    except cfg.ParseError as error:
+        # Without the line itself: it may be of a file with secrets.
         raise errors.RequestError(
-            f'configuration file {path}: {_one_line(error)}') from error
+            f'configuration file {path}:{error.lineno}: '
+            f'{_one_line(error.msg).lower()}') from None
+    except ValueError:
+        raise errors.RequestError(
+            f'configuration file {path}: is not UTF-8') from None
     known = {opt.dest for opt in opts.FILE_OPTS}
     cli_only = {opt.dest for opt in opts.CLI_OPTS}
     found = []

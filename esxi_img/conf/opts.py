@@ -99,7 +99,8 @@ CLI_OPTS = [
     cfg.MultiStrOpt(
         'config-file', metavar='FILE',
         help='Configuration file to read instead of '
-             '/etc/esxi-img/esxi-img.conf. Repeatable, later ones win.'),
+             '/etc/esxi-img/esxi-img.conf. Repeatable; later ones win, '
+             'lists add up.'),
     Flag('force', help='Replace an output that exists.'),
     Flag('dry-run',
          help='Print what would be read, edited and written, and stop.'),

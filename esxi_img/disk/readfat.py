@@ -168,6 +168,8 @@ class _Walk:
             for name, entry in self._entries(path, data):
                 below = (*path, name)
                 if entry.DIR_Attr & fat32.ATTR_DIRECTORY:
+                    if entry.DIR_FileSize:
+                        self._bad(below, 'is a directory with a size')
                     self.directories.append(below)
                     pending.append((below, entry.cluster))
                 else:

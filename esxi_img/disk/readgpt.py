@@ -55,7 +55,8 @@ def read(fd: int, name: str) -> Disk:
     :param name: of the image, for messages
     :raises InputError: there is no GPT
     """
-    size = os.fstat(fd).st_size
+    # Not fstat: an image may be read back from the disk it was written to.
+    size = os.lseek(fd, 0, os.SEEK_END)
     for sector_size in geometry.SECTOR_SIZES:
         head = os.pread(fd, gpt.Header.SIZE, sector_size)
         if head.startswith(gpt.EFI_PART) and len(head) == gpt.Header.SIZE:
@@ -124,7 +125,8 @@ class _Check:
         # The last CHS address may say what it likes on disks of this size.
         wanted = gpt.MbrPartition.unpack(gpt.Mbr.unpack(gpt.protective_mbr(
             self.total)).PartitionRecord).but(EndingCHS=first.EndingCHS)
-        if (mbr.Signature != 0xAA55 or any(mbr.PartitionRecord[16:]) or
+        if (mbr.Signature != 0xAA55 or any(data[:446]) or
+                any(mbr.PartitionRecord[16:]) or
                 first.but(SizeInLBA=wanted.SizeInLBA) != wanted or
                 first.SizeInLBA not in (wanted.SizeInLBA, 0xFFFFFFFF)):
             self.problems.append('MBR: not just the one protective entry')
@@ -134,7 +136,8 @@ class _Check:
         """The entries in use, as far as they make sense."""
         found = []
         size = self._sector_size
-        for at in range(0, len(entries), gpt.Entry.SIZE):
+        for at in range(0, len(entries) - gpt.Entry.SIZE + 1,
+                        gpt.Entry.SIZE):
             entry = gpt.Entry.unpack(entries[at:at + gpt.Entry.SIZE])
             if not any(entry.PartitionTypeGUID):
                 continue

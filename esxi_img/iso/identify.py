@@ -70,22 +70,22 @@ def identify(source: tree.Tree,
         file = source.find(*path)
         if file is None or path not in contents:
             continue
-        cfg = bootcfg.parse(contents[path], tree.show(file.path))
+        cfg = bootcfg.parse(contents[path], tree.show(file.path), directory)
         boot_cfgs[file.path] = cfg
         problems += [f'{source.source}: {problem}' for problem in [
-            *bootcfg.problems(cfg), *absent_files(cfg, directory, sizes)]]
+            *bootcfg.problems(cfg), *absent_files(cfg, sizes)]]
     version, build = _version(source.label, boot_cfgs.values())
     return Facts(version, build, boot_cfgs), problems
 
 
-def absent_files(cfg: bootcfg.BootCfg, directory: str,
+def absent_files(cfg: bootcfg.BootCfg,
                  sizes: collections.abc.Mapping[tree.Path, int]
                  ) -> list[str]:
     """What the loader would not find or could not use, one line each.
 
     :param sizes: of all files, by their folded path
     """
-    config = mboot.read(cfg.render(), directory)
+    config = mboot.read(cfg.render(), cfg.directory)
     found = [f'{cfg.name}: {problem}' for problem in config.problems]
     for name in dict.fromkeys(config.files):
         path = tree.fold(tuple(name.split('/')[1:]))

@@ -18,9 +18,9 @@ does not come near.
 
 import dataclasses
 import os
-import stat
 
 from esxi_img import errors
+from esxi_img import infile
 from esxi_img.iso import records
 from esxi_img.iso import walk
 from esxi_img import tree
@@ -69,25 +69,18 @@ def scan(path: str) -> Found:
     :raises InputError: it is no ISO 9660 image at all
     :raises EnvironmentFailed: no permission, input/output error
     """
-    try:
-        fd = _open(path)
+    with infile.opened(path, block_device=True) as file:
         try:
-            return _read(path, fd)
-        finally:
-            os.close(fd)
-    except errors.InputError as error:
-        raise errors.InputError(
-            *(f'{path}: {problem}' for problem in error.problems),
-            hint=error.hint) from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise errors.InputError(f'{path}: no such file') from error
-    except OSError as error:
-        raise errors.EnvironmentFailed(
-            f'{path}: {(error.strerror or "cannot be read").lower()}',
-        ) from error
+            return _read(path, file.fileno())
+        except errors.InputError as error:
+            raise errors.InputError(
+                *(f'{path}: {problem}' for problem in error.problems),
+                hint=error.hint) from error
+        except OSError as error:
+            raise infile.failure(error, path) from error
 
 
-def content(path_or_fd: str | int, file: tree.File) -> bytes:
+def content(path: str, file: tree.File) -> bytes:
     """The bytes of a small file of the ISO.
 
     :raises InputError: the ISO ends before the file does, or the file is
@@ -98,35 +91,17 @@ def content(path_or_fd: str | int, file: tree.File) -> bytes:
     if file.size > MAX_CONTENT:
         raise errors.InputError(
             f'{name}: {file.size} bytes, {MAX_CONTENT} were the most expected')
-    try:
-        fd = path_or_fd
-        if isinstance(fd, str):
-            fd = _open(fd)
+    with infile.opened(path, block_device=True) as iso:
         try:
-            data = b''.join(os.pread(fd, extent.length, extent.offset)
+            data = b''.join(os.pread(iso.fileno(), extent.length,
+                                     extent.offset)
                             for extent in file.extents)
-        finally:
-            if fd != path_or_fd:
-                os.close(fd)
-    except OSError as error:
-        raise errors.EnvironmentFailed(
-            f'{name}: {(error.strerror or "cannot be read").lower()}',
-        ) from error
+        except OSError as error:
+            raise infile.failure(error, path) from error
     if len(data) < file.size:
         raise errors.InputError(
             f'{name}: the ISO ends {file.size - len(data)} bytes before it')
     return data
-
-
-def _open(path: str) -> int:
-    # Opening a pipe would wait for its writer.
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISBLK(mode):
-        return fd
-    os.close(fd)
-    kind = 'a directory' if stat.S_ISDIR(mode) else 'no regular file'
-    raise errors.InputError(f'not an ISO 9660 image but {kind}')
 
 
 def _read(path: str, fd: int) -> Found:

@@ -293,6 +293,8 @@ def _parsing() -> collections.abc.Iterator[None]:
     # these calls raise is a verdict on the bytes.
     try:
         yield
+    except (ImportError, MemoryError):
+        raise
     except Exception as error:
         raise Damaged(str(error) or type(error).__name__) from error
 

@@ -18,6 +18,7 @@ import dataclasses
 
 from esxi_img import errors
 from esxi_img.iso import records
+from esxi_img import printable
 from esxi_img import tree
 
 MAX_FILE = 2 ** 32 - 1
@@ -240,5 +241,4 @@ def _unsafe(name: str) -> str | None:
 
 def _shown(path: tree.Path) -> str:
     """The path for a message: on one line, whatever the names hold."""
-    return ''.join(char if char.isprintable() else ascii(char)[1:-1]
-                   for char in tree.show(path)) or '/'
+    return printable.line(tree.show(path)) or '/'

@@ -64,8 +64,7 @@ class Kickstart:
     Only ``text`` holds secrets.
 
     :param text: the whole kickstart
-    :param left_out: commands of ours, and options, that gave way to the
-        user's
+    :param left_out: commands of ours that gave way to the user's
     :param added: our command lines
     :param includes: the user's %include paths
     :param notes: warnings, one line each
@@ -149,12 +148,12 @@ def merge(wishes: Wishes, head: str | None = None,
         raise errors.InputError(*problems)
     return Kickstart(
         text=''.join(line.text for line in merged),
-        left_out=tuple(_left_out(wishes, given)),
+        left_out=tuple(_left_out(given)),
         added=tuple(redact.redact(line) for line in added),
         includes=_includes(script),
         notes=(*_notes(wishes, given), *_include_notes(script, presumed,
                                                        given),
-               *_script_notes(script)))
+               *_odd_commands(script), *_script_notes(script)))
 
 
 def _ended(head: str) -> str:
@@ -203,14 +202,23 @@ def _presumed(script: text.Script) -> Mapping[str, str]:
     if not likely:
         return {}
     by = 'presumably given by %include ' + ' or '.join(likely)
+    # A second reboot does no harm; without one the installer waits.
     return {need: by for need, names in _STAND_FOR.items()
-            if re.search(_PRINTED.get(need, _OPTION)
-                         .format('|'.join(names)), body)}
+            if need != 'reboot' and _prints(need, names, body)}
 
 
-def _left_out(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
+def _prints(need: str, names: Sequence[str], body: str) -> bool:
+    pattern = _PRINTED.get(need, _OPTION).format('|'.join(names))
+    return re.search(pattern, body) is not None
+
+
+def _left_out(given: Mapping[str, str]) -> Iterator[str]:
     for need, by in given.items():
         yield f'{need}: {by}'
+
+
+def _without_effect(wishes: Wishes,
+                    given: Mapping[str, str]) -> Iterator[str]:
     if 'install' in given:
         if wishes.install_disk != 'auto':
             yield (f'--install-disk {wishes.install_disk}: no effect, '
@@ -222,7 +230,21 @@ def _left_out(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
         yield f'{HASH_OPTION}: no effect, rootpw is {given["rootpw"]}'
 
 
+def _odd_commands(script: text.Script) -> Iterator[str]:
+    """Commands that are allowed, and not what an image is for."""
+    for command in script.commands:
+        if command.name == 'dryrun':
+            yield f'{command.where}: dryrun: nothing will be installed'
+        elif command.name == 'paranoid':
+            yield (f'{command.where}: paranoid: any warning stops the '
+                   'installation')
+        elif command.name == 'clearpart':
+            yield (f'{command.where}: clearpart: erases disks before the '
+                   'installation')
+
+
 def _notes(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
+    yield from _without_effect(wishes, given)
     if 'install' not in given and wishes.install_disk == 'auto':
         yield ('--install-disk auto is --firstdisk: on a machine with several '
                'disks the installer may choose, and erase, another disk than '
@@ -238,8 +260,9 @@ def _notes(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
 def _include_notes(script: text.Script, presumed: Mapping[str, str],
                    given: Mapping[str, str]) -> Iterator[str]:
     for need, by in presumed.items():
-        yield (f'{need}: {by}, so none is added; without it the installer '
-               'stops')
+        yield (f'{need}: {by}, so none is added; without it ' + (
+            'the host gets DHCP' if need == 'network' else
+            'the installer stops'))
     paths = _includes(script)
     if paths and 'install' not in given:
         yield ('install is added; make sure that no include gives one too: '

@@ -96,8 +96,9 @@ def _check_disk(disk: str) -> Iterator[str]:
                'without quotes and backslashes')
     elif not all(item.strip(' ') for item in items):
         yield f'--install-disk {disk}: a name is empty'
-    elif kind == 'disk' and ' ' in value:
-        yield f'--install-disk {disk}: a disk name has no blanks'
+    elif kind == 'disk' and (' ' in value or ',' in value):
+        yield (f'--install-disk {disk}: is one name, without blanks and '
+               'commas')
 
 
 def _disk_word(disk: str) -> str:

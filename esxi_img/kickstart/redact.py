@@ -22,7 +22,7 @@ SET = '(set)'
 
 # A quoted string or anything up to a blank, in any mixture.
 _VALUE = r'''(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\S)+'''
-_NAME = r'(?:passw(?:or)?d|passphrase|secret|token|api_?key)'
+_NAME = r'(?:pass(?:w(?:or)?d)?|passphrase|pwd?|secret|token|api_?key)'
 _ROOTPW = re.compile(
     # Not in a path such as /tmp/rootpw, and over continued lines.
     r'(?<![\w/.-])(rootpw)\b((?:\\\r*\n|[^\n])*)', re.IGNORECASE)
@@ -31,6 +31,16 @@ _OTHERS = tuple((re.compile(pattern, re.IGNORECASE), shown)
     # --password=VALUE, --password VALUE, PASSWORD="VALUE", "token": VALUE
     (rf'(--[\w-]*{_NAME}[\w-]*(?:[ \t]|\\\r*\n)+){_VALUE}', rf'\1{SET}'),
     (rf'({_NAME}[\w-]*["\']?[ \t]*[=:][ \t]*){_VALUE}', rf'\1{SET}'),
+    # esxcli system account set -p VALUE -c VALUE
+    (rf'(\baccount\b[^\n]*?\s-[pc](?:[ \t]+|=)){_VALUE}', rf'\1{SET}'),
+    (rf'(\baccount\b[^\n]*\s-[pc](?:[ \t]+|=)){_VALUE}', rf'\1{SET}'),
+    # echo root:VALUE | chpasswd, echo VALUE | passwd
+    (r'[^\n]*(\|[ \t]*(?:ch)?passwd\b)', rf'{SET} \1'),
+    # curl -u name:VALUE, Authorization: Bearer VALUE
+    (rf'((?:-u|--user)(?:[ \t]+|=)[\w.-]+:){_VALUE}', rf'\1{SET}'),
+    (rf'(\b(?:bearer|basic)[ \t]+){_VALUE}', rf'\1{SET}'),
+    (rf'(--communities(?:[ \t]+|=)){_VALUE}', rf'\1{SET}'),
+    (rf'(vimsvc/license[^\n]*?--set[ \t=]+){_VALUE}', rf'\1{SET}'),
     # serialnum --esx=KEY
     (rf'(--esx=){_VALUE}', rf'\1{SET}'),
     # scheme://user:VALUE@host

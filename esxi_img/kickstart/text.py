@@ -155,6 +155,9 @@ def _sections(script: Sequence[Line]) -> tuple[list[Section], list[str]]:
             problems.append(f'{line.where}: {INCLUDE} is a command: it '
                             'belongs above the first script section')
         else:
+            if line.text[0] in _BLANKS:
+                problems.append(f'{line.where}: a section begins in the '
+                                'first column')
             starts.append(index)
     return list(_cut(script, starts)), problems
 

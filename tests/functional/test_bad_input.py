@@ -520,7 +520,7 @@ class TestHashFile(BadInputTestCase):
     def test_the_hash_itself_for_the_file(self) -> None:
         """Then the shell's history has it, but the build's log has not."""
         done = self.refuse(command.sample(), '--root-password-hash-file',
-                           HASH, pattern='no such file', count=None)
+                           HASH, pattern='not the hash itself', code=2)
         self.assertNotIn(HASH, done.stderr)
 
 
@@ -574,11 +574,13 @@ class TestModules(BadInputTestCase):
         for name, pattern in (
                 ('nothing.v00', 'no such file'), ('/dev/zero', 'not a file'),
                 ('folder.v00', 'is a directory'),
-                ('pipe.v00', 'not a file'), ('', '')):
+                ('pipe.v00', 'not a file')):
             with self.subTest(name):
                 self.refuse(command.sample(), '--add-module',
-                            name and self.folder / name,
+                            self.folder / name,
                             pattern=f'module .*{pattern}')
+        self.refuse(command.sample(), '--add-module', '',
+                    pattern='--add-module names no file', code=2)
 
     def test_it_is_what_was_handed_in(self) -> None:
         data = gzip.compress(b'x')

@@ -373,7 +373,7 @@ class TestUsage(command.TestCase):
                                   env=env)
                 self.assertEqual(0, dry.code, dry.stderr)
                 self.assert_plain(dry.stderr)
-                self.assertNotRegex(dry.stdout, '[\x1b\r\a]|(?m)^error')
+                self.assertNotRegex(dry.stdout, '(?m)[\x1b\r\a]|^error')
                 shown = json.loads(command.run(
                     iso, '--dry-run', '--json', '--kickstart', text,
                     env=env).stdout)

@@ -178,6 +178,27 @@ class ConfTests(base.TestCase):
             self.assertFalse(caught.exception.code)
             self.assertIn(part, said.getvalue())
 
+    def test_messages_are_ours(self):
+        self.assertEqual(
+            'argument --sector-size: 3 is none of 512, 4096',
+            self.refused('a.iso', '--sector-size', '3'))
+        self.assertEqual('the ISO is missing', self.refused(''))
+
+    def test_a_file_that_is_something_else_is_not_shown(self):
+        for text in ('$6$secret$hash\n', '[DEFAULT]\nrootpw secret\n',
+                     '[DEFAULT\nsecret = 1\n'):
+            said = self.refused('a.iso', '--config-file', self.file(text))
+            self.assertNotIn('secret', said)
+            self.assertRegex(said, r'esxi-img.conf:[12]: ')
+
+    def test_no_abbreviations(self):
+        self.assertIn('--root-password-hash', self.refused(
+            'a.iso', '--root-password-hash', 'x'))
+
+    def test_no_completion_that_does_not_work(self):
+        self.assertIn('--shell_completion', self.refused(
+            '--shell_completion', 'bash'))
+
     def test_every_option_reaches_the_build(self):
         names = {opt.dest for opt in opts.FILE_OPTS}
         self.assertLessEqual(names, set(vars(self.options())))

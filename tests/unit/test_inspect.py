@@ -33,6 +33,16 @@ from tests.unit import test_recipe
 MIB = 1024 * 1024
 
 
+def linked(tar, name):
+    """The archive with a member turned into a symbolic link to nowhere."""
+    at = tar.index(name + b'\0')
+    head = bytearray(tar[at:at + 512])
+    head[156:157] = b'2'
+    head[148:156] = b' ' * 8
+    head[148:156] = b'%06o\0 ' % sum(head)
+    return tar[:at] + bytes(head) + tar[at + 512:]
+
+
 class InspectTests(base.TestCase):
     """A good image, and the same with one thing changed."""
 
@@ -82,7 +92,7 @@ class InspectTests(base.TestCase):
         self.assertEqual(
             {item.path: item.size for item in self.recipe.layout.items},
             {file.path: file.size for file in findings.volume.files})
-        text = '\n'.join(inspect.as_text(findings))
+        text = inspect.as_text(findings)
         self.assertIn('rootpw --iscrypted (set)', text)
         self.assertNotIn(test_recipe.HASH.split('$')[3], text)
         self.assertIn('kernelopt runweasel ks=file:///esxiimg/KS.CFG', text)
@@ -125,6 +135,24 @@ class InspectTests(base.TestCase):
         self.assertIn('esxiimg.tgz: ', self.changed(
             (self.offset('esxiimg.tgz') + 300, b'damaged')))
 
+    def test_odd_bundles(self):
+        self.assertIn('KS.CFG is missing', self.bundle(
+            lambda tar: linked(tar, b'esxiimg/KS.CFG')))
+        self.assertIn('build.json is missing', self.bundle(
+            lambda tar: linked(tar, b'esxiimg/build.json')))
+
+    def test_modules_and_files(self):
+        at = self.offset('k.b00')
+        self.assertIn('k.b00: is damaged gzip', self.changed(
+            (at + 5000, b'damage')))
+        size = next(item.size for item in self.recipe.layout.items
+                    if item.path == ('k.b00',))
+        self.assertIn('k.b00: is damaged gzip', self.changed(
+            (at + size - 8, b'crc!')))
+        # A file that boot.cfg does not name becomes another.
+        entry = self.good.index(b'MENU    C32')
+        self.assertIn('missing, added', self.changed((entry, b'MENV')))
+
     def test_partition_table(self):
         disk = self.good[:34 * 512]
         entry = gpt.Entry.unpack(disk[1024:1152])
@@ -135,7 +163,12 @@ class InspectTests(base.TestCase):
             PartitionEntryArrayCRC32=zlib.crc32(entries)).sealed()
         self.assertIn('not just one EFI system partition', self.changed(
             (1024, entries), (512, header.pack())))
-        self.assertIn('MBR', self.changed((462, b'\x80' + bytes(15))))
+        for offset in (0, 440, 446, 462):
+            self.assertIn('MBR', self.changed((offset, b'\x81')))
+        path = self.tmp() / 'cut'
+        path.write_bytes(self.good[:5000])
+        with self.assertRaisesRegex(errors.InputError, 'EFI system'):
+            inspect.inspect(str(path))
         self.assertIn('backup', self.changed(
             (len(self.good) - 512, bytes(512))))
         self.assertIn('32 KiB', self.changed((32769, b'CD001')))

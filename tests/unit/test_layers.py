@@ -37,6 +37,8 @@ PURE = touches()
 LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     # The vocabulary.
     {'errors': PURE,
+     'interrupt': PURE,
+     'printable': PURE,
      'tree': PURE},
     # Formats, from their records up.
     {'disk.records': PURE,
@@ -64,13 +66,14 @@ LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     {'recipe': PURE},
     {'describe': PURE},
     # Effects, one kind each.
+    {'infile': touches('open', 'os')},
     {'convert': touches('open', 'os', 'shutil', 'subprocess'),
      'disk.readfat': touches('os'),
      'disk.readgpt': touches('os'),
-     'iso.reader': touches('open', 'os'),
-     'modulefile': touches('open', 'os'),
-     'report': touches('tqdm'),
-     'sample': touches('open', 'os', 'pycdlib'),
+     'iso.reader': touches('os'),
+     'modulefile': touches('os'),
+     'report': touches('os', 'tqdm'),
+     'sample': touches('pycdlib'),
      'write': touches('open', 'os', 'secrets')},
     # What puts them together.
     {'build': touches('importlib', 'open', 'os'),

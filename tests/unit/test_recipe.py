@@ -182,11 +182,11 @@ class RefusalTests(base.TestCase):
             self.assertIn(part, str(caught.exception))
 
     def test_module_that_the_iso_has(self):
-        self.refused("'K.B00'", "'k.b00'", 'same name', modules=[
+        self.refused('--add-module /a/K.B00', 'of this name', modules=[
             tree.Extra('/a/K.B00', 'K.B00', 5, 'a' * 64)])
 
     def test_module_given_twice(self):
-        self.refused('same name', modules=[
+        self.refused('--add-module /b/D.v00', '/a/d.v00', modules=[
             tree.Extra('/a/d.v00', 'd.v00', 5, 'a' * 64),
             tree.Extra('/b/D.v00', 'D.v00', 5, 'a' * 64)])
 
@@ -265,6 +265,15 @@ class IdentifyTests(base.TestCase):
             ['x.iso: not an ESXi installer ISO: boot.cfg, efi/boot/boot.cfg '
              'missing'], identify.missing(iso))
         self.assertEqual([], identify.missing(source()))
+
+    def test_no_letter_is_taken_for_another(self):
+        # Upper case in Unicode, but not on FAT.
+        sizes = {'boot.cfg': 9, 'b.b00': 1, 'k.b00': 1, 'jumpstrt.gz': 1,
+                 'ef\u0131/boot/boot.cfg': 9, 'ef\u0131/boot/bootx64.efi': 1}
+        self.assertIn('efi/boot/boot.cfg',
+                      identify.missing(source(sizes))[0])
+        self.assertEqual(('\u0131\u017f\xdf\u0397',),
+                         tree.fold(('\u0131\u017f\xdf\u03b7',)))
 
     def test_case_does_not_matter(self):
         upper = {name.upper(): size for name, size in {

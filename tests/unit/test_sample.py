@@ -199,9 +199,9 @@ class TestEfiProgram(base.TestCase):
         with open(folder / 'huge', 'wb') as huge:
             huge.truncate(sample.MAX_EFI + 1)
         for name, expected in (
-                ('absent', 'absent is no file'), ('', 'is no file'),
-                ('empty', 'empty has 0 bytes'),
-                ('huge', 'huge has 64000001 bytes')):
+                ('absent', 'absent: no such file'), ('', 'is a directory'),
+                ('empty', 'empty is empty'),
+                ('huge', 'huge: has more than 64000000 bytes')):
             with self.subTest(name):
                 with self.assertRaisesRegex(errors.InputError, expected):
                     sample.efi_program(str(folder / name))

@@ -114,6 +114,12 @@ class ReplacingTests(base.TestCase):
             self.write(path=path)
             self.assertEqual(b'new', path.read_bytes())
 
+    def test_the_mode_of_what_is_replaced_stays(self):
+        self.path.write_bytes(b'old')
+        self.path.chmod(0o600)
+        self.write(force=True)
+        self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
+
     def test_a_link_stays_a_link(self):
         self.path.write_bytes(b'old')
         link = self.folder / 'link'
@@ -171,10 +177,10 @@ class ImageTests(base.TestCase):
                         fd, bytes(data[:7]), at)):
                 self.assertEqual(self.expected(), self.image())
 
-    def test_an_unreadable_source_is_the_sources_fault(self):
+    def test_an_unreadable_source_is_named(self):
         with mock.patch.object(os, 'preadv', autospec=True, side_effect=(
                 OSError(errno.EIO, 'Input/output error'))):
-            with self.assertRaisesRegex(errors.InputError,
+            with self.assertRaisesRegex(errors.EnvironmentFailed,
                                         'source: input/output error'):
                 self.image()
 

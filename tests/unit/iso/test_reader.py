@@ -242,11 +242,6 @@ class TestExtents(TestCase):
         path = self.file(bytes(data))
         file, = reader.read(path).files
         self.assertEqual(b'x' * 2048 + b'yyy', reader.content(path, file))
-        with open(path, 'rb') as iso:
-            self.assertEqual(b'x' * 2048 + b'yyy',
-                             reader.content(iso.fileno(), file))
-            self.assertFalse(iso.closed)
-            os.fstat(iso.fileno())
         os.truncate(path, 100 * 2048 + 1)
         with self.assertRaisesRegex(errors.InputError,
                                     'A: the ISO ends 2047 bytes before it'):
@@ -535,8 +530,7 @@ class TestFiles(TestCase):
         folder = self.tmp()
         os.mkfifo(folder / 'pipe')
         for name, expected in (
-                ('', 'not an ISO 9660 image but a directory'),
-                ('pipe', 'not an ISO 9660 image but no regular file'),
+                ('', 'is a directory'), ('pipe', 'is not a file'),
                 ('absent', 'no such file')):
             with self.subTest(name):
                 with self.assertRaisesRegex(errors.InputError, expected):

@@ -118,20 +118,20 @@ class TestMerge(base.TestCase):
             merge.Wishes('disk=a', ('novmfsondisk',), HASH),
             'accepteula\nrootpw Hunter22\nupgrade --disk=b\nnetwork\n'
             'reboot --noeject\n', 'ks.cfg')
-        self.assertEqual(((), (), ()), (made.added, made.includes,
-                                        made.notes))
+        self.assertEqual(((), ()), (made.added, made.includes))
+        self.assertEqual(
+            ('--install-disk disk=a: no effect, install is given by '
+             'ks.cfg:3 (upgrade)',
+             '--install-option novmfsondisk: no effect, install is given by '
+             'ks.cfg:3 (upgrade)',
+             '--root-password-hash-file: no effect, rootpw is given by '
+             'ks.cfg:2'), made.notes)
         self.assertEqual(
             ('vmaccepteula: given by ks.cfg:1 (accepteula)',
              'install: given by ks.cfg:3 (upgrade)',
              'rootpw: given by ks.cfg:2',
              'network: given by ks.cfg:4',
-             'reboot: given by ks.cfg:5',
-             '--install-disk disk=a: no effect, install is given by '
-             'ks.cfg:3 (upgrade)',
-             '--install-option novmfsondisk: no effect, install is given by '
-             'ks.cfg:3 (upgrade)',
-             '--root-password-hash-file: no effect, rootpw is given by '
-             'ks.cfg:2'), made.left_out)
+             'reboot: given by ks.cfg:5'), made.left_out)
         self.assertTrue(made.text.endswith('reboot --noeject\n'))
 
     def test_commands_in_a_script_are_not_the_users(self) -> None:
@@ -164,7 +164,8 @@ class TestMerge(base.TestCase):
                 ('printf "rootpw %s" "$p" > /tmp/a.ks', {'rootpw'}),
                 ('echo network --device=vmnic0 > /tmp/a.ks', {'network'}),
                 ('echo vmaccepteula > /tmp/a.ks; reboot', {'vmaccepteula'}),
-                ('echo reboot --noeject > /tmp/a.ks', {'reboot'}),
+                # The installer waits without one, and takes two.
+                ('echo reboot --noeject > /tmp/a.ks', set()),
                 # Neither path nor command alone, no comment.
                 ('echo install --disk=b > /tmp/b.ks', set()),
                 ('touch /tmp/a.ks; reboot; cat /tmp/install --x', set()),
@@ -177,6 +178,15 @@ class TestMerge(base.TestCase):
                 self.assertEqual(expected, {
                     line.partition(':')[0] for line in made.left_out})
 
+    def test_odd_commands_are_warned_of(self) -> None:
+        made = merge.merge(
+            merge.Wishes(root_password_hash=HASH),
+            'install --disk=a\ndryrun\nparanoid\nclearpart --alldrives\n',
+            'ks.cfg')
+        self.assertEqual(
+            ['ks.cfg:2: dryrun', 'ks.cfg:3: paranoid', 'ks.cfg:4: clearpart'],
+            [note.rpartition(':')[0] for note in made.notes])
+
     def test_an_include_of_unknown_content_is_warned_of(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
                            '%include /tmp/a\ninclude /esxiimg/b\n')
@@ -186,7 +196,7 @@ class TestMerge(base.TestCase):
 
     def test_carriage_returns_in_scripts_are_warned_of(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
-                           'dryrun\r\n%pre\r\n:\n:\r\n:\r\n', 'ks.cfg')
+                           'keyboard us\r\n%pre\r\n:\n:\r\n:\r\n', 'ks.cfg')
         self.assertEqual(
             (FIRST_DISK, 'ks.cfg:4: 2 script lines end in CRLF, a shell '
              'reads the CR as part of the command'), made.notes)

@@ -44,7 +44,10 @@ BAD = (
     ('disk=', (), '--install-disk disk=: a name is empty'),
     ('firstdisk=a,,b', (), '--install-disk firstdisk=a,,b: a name is empty'),
     ('firstdisk= ', (), '--install-disk firstdisk= : a name is empty'),
-    ('disk=a b', (), '--install-disk disk=a b: a disk name has no blanks'),
+    ('disk=a b', (), '--install-disk disk=a b: is one name, without blanks '
+     'and commas'),
+    ('disk=a,b', (), '--install-disk disk=a,b: is one name, without blanks '
+     'and commas'),
     *((f'{kind}=a{bad}b', (), f'--install-disk {shown}: wants printable '
        'ASCII without quotes and backslashes')
       for kind in ('disk', 'firstdisk') for bad in '\xe9\n\\"\'\x7f'

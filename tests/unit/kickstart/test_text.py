@@ -62,8 +62,13 @@ class TestParse(base.TestCase):
             with self.subTest(source):
                 self.assertEqual(expected, self.commands(source))
 
+    def test_an_indented_section_is_refused(self) -> None:
+        for source in ('reboot\n  %pre\n:\n', '\t%firstboot\n'):
+            self.assertIn('a section begins in the first column',
+                          ' '.join(parse(source).problems))
+
     def test_sections(self) -> None:
-        script = parse('reboot\n  %pre --interpreter=python\n%s\n%Y-%m-%d\n'
+        script = parse('reboot\n%pre --interpreter=python\n%s\n%Y-%m-%d\n'
                        '  %post\n% a\n%post\nreboot\n%firstboot')
         self.assertEqual((), script.problems)
         self.assertEqual(
