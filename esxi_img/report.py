@@ -33,9 +33,13 @@ class Report:
         self._stream = stream or sys.stderr
 
     def say(self, line: str) -> None:
-        """One line about what is done."""
-        if not self._quiet:
+        """One line about what is done; that nobody reads it stops nothing."""
+        if self._quiet:
+            return
+        try:
             print(printable.line(line), file=self._stream, flush=True)
+        except OSError:
+            self._quiet = True
 
     def warn(self, line: str) -> None:
         """One line that the user should not miss."""

@@ -117,7 +117,9 @@ def _last_words(status: int) -> int:
             stream.flush()
         except OSError as error:
             _discard(stream)
-            if not status and error.errno != errno.EPIPE:
+            # What is said on standard error is no result.
+            if (stream is sys.stdout and not status and
+                    error.errno != errno.EPIPE):
                 status = errors.EnvironmentFailed.exit_code
     return status
 
