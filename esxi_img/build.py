@@ -67,8 +67,16 @@ def run(options: options_module.Options,
 
 
 def version() -> str:
-    """This program's version."""
-    return importlib.metadata.version('esxi-img')
+    """This program's version.
+
+    :raises EnvironmentFailed: it was not installed, only copied
+    """
+    try:
+        return importlib.metadata.version('esxi-img')
+    except importlib.metadata.PackageNotFoundError as error:
+        raise errors.EnvironmentFailed(
+            'esxi-img is not installed, so it has no version',
+            hint='pip install -e . in its checkout') from error
 
 
 def _refuse_own_input(options: options_module.Options) -> None:
@@ -214,7 +222,7 @@ def _write_raw(recipe: recipe_module.Recipe, file: typing.BinaryIO,
                report: report_module.Report) -> None:
     total = sum(item.size for item in recipe.layout.items)
     facts = recipe.given.facts
-    with report.progress(
-            f'writing ESXi {facts.version or ""} {facts.build or ""} '
-            f'to {recipe.given.options.output}', total) as progress:
+    what = ' '.join(filter(None, ('ESXi', facts.version, facts.build)))
+    with report.progress(f'writing {what} to {recipe.given.options.output}',
+                         total) as progress:
         write.image(recipe.pieces(), recipe.layout.size, file, progress)
