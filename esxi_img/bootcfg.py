@@ -27,6 +27,8 @@ KICKSTART_URL = 'file:///esxiimg/KS.CFG'
 """Inside our module, which the loader hands over unpacked."""
 
 NEEDED = (b'kernel', b'kernelopt', b'modules')
+STRINGS = tuple(key for key in mboot.KEYS
+                if key not in mboot.NUMBERS and key not in NEEDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +75,12 @@ def problems(cfg: BootCfg) -> list[str]:
     found = []
     if any(b'\0' in line for line in cfg.lines):
         found.append(f'{cfg.name}: holds a NUL byte')
-    for key in NEEDED:
+    for key in [*NEEDED, *STRINGS]:
         values = [(number, pair[1]) for number, pair in
                   enumerate(map(mboot.statement, cfg.lines), 1)
                   if pair and pair[0] == key]
         name = key.decode()
-        if not values:
+        if not values and key in NEEDED:
             found.append(f'{cfg.name}: has no {name}= that the boot loader '
                          f'would read{_near_miss(cfg, key)}')
         elif len(values) > 1 and not all(value for _, value in values):
@@ -86,7 +88,7 @@ def problems(cfg: BootCfg) -> list[str]:
             lines = ', '.join(str(number) for number, _ in values)
             found.append(f'{cfg.name}: {name}= is ambiguous, it stands on '
                          f'lines {lines}, once empty')
-        elif key != b'kernelopt' and not values[-1][1]:
+        elif key in (b'kernel', b'modules') and not values[-1][1]:
             found.append(f'{cfg.name}: {name}= is empty')
     return found
 

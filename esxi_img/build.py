@@ -206,8 +206,10 @@ def _write(recipe: recipe_module.Recipe,
         final = write.target(output, options.force)
         with (write.hidden(final) as raw, write.hidden(final) as converted,
               write.translated(final)):
-            with open(raw, 'xb') as file:
+            with write.create(raw, final) as file:
                 _write_raw(recipe, file, report)
+            # qemu-img keeps the mode of a file that is there.
+            write.create(converted, final).close()
             report.say(f'converting to {options.format}')
             convert.convert(raw, 'raw', converted, options.format,
                             options.compress)

@@ -53,6 +53,9 @@ def convert(source: str, source_format: str, target: str,
             f'exit status {done.returncode}']
         raise errors.EnvironmentFailed(f'{PROGRAM} convert: {lines[-1]}')
     with open(target, 'rb') as file:
+        if not file.read(1):
+            raise errors.EnvironmentFailed(
+                f'{PROGRAM} convert: wrote nothing')
         os.fsync(file.fileno())
 
 

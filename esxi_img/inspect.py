@@ -15,6 +15,7 @@
 import collections.abc
 import contextlib
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -110,6 +111,7 @@ def _boot(findings: Findings, fd: int, volume: readfat.Volume) -> None:
     findings.problems += identify.missing(source)
     sizes = {tree.fold(file.path): file.size for file in volume.files}
     modules, words = _edits(findings.build)
+    hashes = findings.build.get('boot_cfg_sha256')
     for path, directory in identify.BOOT_CFGS.items():
         file = source.find(*path)
         if file is None:
@@ -121,6 +123,9 @@ def _boot(findings: Findings, fd: int, volume: readfat.Volume) -> None:
         findings.problems += [
             *identify.absent_files(cfg, sizes),
             *bootcfg.read_back(cfg, modules, words)]
+        if not isinstance(hashes, dict) or (
+                hashes.get(shown) != hashlib.sha256(data).hexdigest()):
+            findings.problems.append(f'{shown}: is not as it was built')
 
 
 def _edits(build: dict[str, typing.Any]) -> tuple[list[str], list[str]]:

@@ -92,7 +92,7 @@ def make(given: Ingredients) -> Recipe:
         time=given.time)
     items = _items(given, boot_cfgs)
     members[bundle.BUILD] = _build_json(given, recipe_id, ids,
-                                        bundle.file_table({
+                                        boot_cfgs, bundle.file_table({
                                             item.path: item.size
                                             for item in items}))
     packed = bundle.pack(members, given.time)
@@ -181,7 +181,8 @@ def _for_first_boot(given: Ingredients) -> dict[str, typing.Any]:
 
 
 def _build_json(given: Ingredients, recipe_id: str, ids: compose.Ids,
-                file_table: str) -> bytes:
+                boot_cfgs: collections.abc.Mapping[
+                    tree.Path, bootcfg.BootCfg], file_table: str) -> bytes:
     """What the image knows of itself once it runs."""
     facts = {
         'version': given.version,
@@ -192,6 +193,8 @@ def _build_json(given: Ingredients, recipe_id: str, ids: compose.Ids,
         'esxi_version': given.facts.version,
         'esxi_build': given.facts.build,
         'file_table': file_table,
+        'boot_cfg_sha256': {tree.show(path): digest(cfg.render())
+                            for path, cfg in boot_cfgs.items()},
         'boot_cfg_edits': {
             'modules': _module_paths(given),
             'kernel_options': list(given.options.installer_words)},

@@ -94,7 +94,11 @@ def efi_program(path: str) -> bytes:
     :raises InputError: there is none, or it is far too large for one
     :raises EnvironmentFailed: it cannot be read
     """
-    data = infile.small(path, MAX_EFI)
+    with infile.opened(path, 'EFI program ') as program:
+        data = program.read(MAX_EFI + 1)
+    if len(data) > MAX_EFI:
+        raise errors.InputError(f'EFI program {path}: has more than '
+                                f'{MAX_EFI} bytes')
     if not data:
         raise errors.InputError(f'EFI program {path} is empty')
     return data

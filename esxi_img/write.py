@@ -97,6 +97,21 @@ def hidden(final: str) -> collections.abc.Iterator[str]:
             os.unlink(path)
 
 
+def create(part: str, final: str) -> typing.BinaryIO:
+    """A new file that is to take ``final``'s place, and has its mode.
+
+    The mode is there before the first byte: what is private stays so.
+    """
+    try:
+        mode = stat.S_IMODE(os.stat(final).st_mode)
+    except FileNotFoundError:
+        return open(part, 'xb')
+    file = open(part, 'xb', opener=lambda path, flags: os.open(
+        path, flags, 0o600))
+    os.fchmod(file.fileno(), mode)
+    return file
+
+
 @contextlib.contextmanager
 def replacing(path: str, force: bool = False,
               ) -> collections.abc.Iterator[typing.BinaryIO]:
@@ -110,7 +125,7 @@ def replacing(path: str, force: bool = False,
     """
     final = target(path, force)
     with hidden(final) as part, translated(final):
-        with open(part, 'xb') as output:
+        with create(part, final) as output:
             yield output
             output.flush()
             os.fsync(output.fileno())
@@ -124,8 +139,6 @@ def publish(part: str, final: str, force: bool) -> None:
     """
     interrupt.commit()
     if force:
-        with contextlib.suppress(FileNotFoundError):
-            os.chmod(part, stat.S_IMODE(os.stat(final).st_mode))
         os.replace(part, final)
     else:
         try:

@@ -188,6 +188,10 @@ def _check_file(path: str) -> None:
 
     :raises RequestError: it cannot be read, or has an unknown section or key
     """
+    # It is read twice, which a pipe cannot be.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise errors.RequestError(
+            f'configuration file {path}: is not a regular file')
     sections: dict[str, dict[str, typing.Any]] = {}
     try:
         cfg.ConfigParser(path, sections).parse()

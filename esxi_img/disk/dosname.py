@@ -61,10 +61,11 @@ class ShortNames:
         Names that are 8.3 but for their case, base and extension each all
         in one case, need no long entry.
         """
-        base, dot, extension = name.rpartition('.')
+        base, dot, extension = name.lstrip('.').rpartition('.')
         if not dot:
-            base, extension = name, ''
-        raw = _padded(base, extension)
+            base, extension = extension, ''
+        # Leading dots are dropped: what is left is not the whole name.
+        raw = None if name.startswith('.') else _padded(base, extension)
         if raw is None or raw in self._taken:
             short = ShortName(self._numbered(base, extension), 0, False)
         else:

@@ -236,7 +236,7 @@ class _Walk:
 
     def _name(self, path: tree.Path, entry: fat32.DirEntry,
               long: list[fat32.LongEntry]) -> str:
-        short = _short_text(entry)
+        short = short_text(entry)
         if not long:
             return short
         total = fat32.checksum(entry.DIR_Name)
@@ -254,7 +254,7 @@ class _Walk:
         self.problems.append(f'FAT32: {tree.show(path) or "/"!r} {what}')
 
 
-def _short_text(entry: fat32.DirEntry) -> str:
+def short_text(entry: fat32.DirEntry) -> str:
     """An 8.3 name as it is shown."""
     raw = entry.DIR_Name
     base = raw[:8].decode('latin-1').rstrip(' ')

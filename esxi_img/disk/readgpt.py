@@ -98,6 +98,10 @@ class _Check:
         """Check a header; returns its entries."""
         if header.sealed().HeaderCRC32 != header.HeaderCRC32:
             self.problems.append(f'GPT: {which} header has a bad checksum')
+        rest = os.pread(self._fd, self._sector_size - gpt.Header.SIZE,
+                        lba * self._sector_size + gpt.Header.SIZE)
+        if any(rest):
+            self.problems.append(f'GPT: {which} header is followed by bytes')
         if header.MyLBA != lba:
             self.problems.append(f'GPT: {which} header at LBA {lba} says '
                                  f'it is at {header.MyLBA}')

@@ -35,10 +35,13 @@ _STAND_FOR: Mapping[str, tuple[str, ...]] = {
 # How a script that prints a command may look: with an option, or with what
 # a shell or Python will turn into one.  The eula command has no argument,
 # rootpw's may be anything.
-_OPTION = r'(?<![\w/.-])({})[ \t]+(--|[\\"\'${{%])'
+# It may follow a line break, and be followed by a tab, as these write them.
+_BEFORE = r'(?:(?<![\w/.-])|(?<=\\[nrt]))({})'
+_GAP = r'(?:[ \t]+|\\t|["\'],[ \t]*)'
+_OPTION = _BEFORE + _GAP + r'(--|[\\"\'${{%])'
 _PRINTED: Mapping[str, str] = {
-    'vmaccepteula': r'(?<![\w/.-])({})\b',
-    'rootpw': r'(?<![\w/.-])({})[ \t]+\S',
+    'vmaccepteula': _BEFORE + r'\b',
+    'rootpw': _BEFORE + _GAP + r'\S',
 }
 
 
@@ -264,9 +267,11 @@ def _include_notes(script: text.Script, presumed: Mapping[str, str],
             'the host gets DHCP' if need == 'network' else
             'the installer stops'))
     paths = _includes(script)
-    if paths and 'install' not in given:
-        yield ('install is added; make sure that no include gives one too: '
-               + ', '.join(paths))
+    added = [need for need in _STAND_FOR
+             if need not in given and need != 'reboot']
+    if paths and added:
+        yield (f'{", ".join(added)}: added; make sure that no include gives '
+               f'one too: {", ".join(paths)}')
 
 
 def _script_notes(script: text.Script) -> Iterator[str]:

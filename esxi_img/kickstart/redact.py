@@ -10,9 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""A kickstart fit to be shown: every secret as ``(set)``.
+"""A kickstart fit to be shown: its secrets as ``(set)``.
 
-It rather hides too much than too little: in a script whatever follows the
+That is all that follows rootpw, every crypt hash, and in scripts the forms
+in which passwords usually come; no list of those is complete.  It rather
+hides too much than too little: in a script whatever follows the
 word rootpw goes, up to the end of the line.
 """
 
@@ -36,6 +38,13 @@ _OTHERS = tuple((re.compile(pattern, re.IGNORECASE), shown)
     (rf'(\baccount\b[^\n]*\s-[pc](?:[ \t]+|=)){_VALUE}', rf'\1{SET}'),
     # echo root:VALUE | chpasswd, echo VALUE | passwd
     (r'[^\n]*(\|[ \t]*(?:ch)?passwd\b)', rf'{SET} \1'),
+    # openssl passwd -6 VALUE, passwd --stdin root <<< VALUE
+    (r'(\bpasswd[ \t])[^\n|;&]+', rf'\1{SET}'),
+    # sshpass -p VALUE, usermod -p VALUE
+    (rf'(\b(?:sshpass|usermod)\b[^\n]*?\s-p[ \t]*){_VALUE}', rf'\1{SET}'),
+    # crypt.crypt('VALUE', ...), root:VALUE
+    (r'(\bcrypt\()[^\n]*', rf'\1{SET}'),
+    (r'(\broot:)[^\s:\[\]\'"|/]+', rf'\1{SET}'),
     # curl -u name:VALUE, Authorization: Bearer VALUE
     (rf'((?:-u|--user)(?:[ \t]+|=)[\w.-]+:){_VALUE}', rf'\1{SET}'),
     (rf'(\b(?:bearer|basic)[ \t]+){_VALUE}', rf'\1{SET}'),

@@ -138,6 +138,8 @@ class EditTests(base.TestCase):
                 (good.replace(b'modules', b'#modules'), 'has no modules='),
                 (good + b'modules=\n', 'modules= is ambiguous, it stands on '
                  'lines 3, 4'),
+                (b'prefix=/x\nprefix=\n' + good,
+                 'prefix= is ambiguous, it stands on lines 1, 2'),
                 (good.replace(b'modules=/a', b'modules='),
                  'modules= is empty'),
                 (good.replace(b'=x', b'=x\0y'), 'NUL'),

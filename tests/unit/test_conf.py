@@ -152,6 +152,11 @@ class ConfTests(base.TestCase):
             for part in [*wanted, str(path)]:
                 self.assertIn(part, said)
             self.assertNotIn('\n', said)
+        pipe = self.tmp() / 'pipe'
+        os.mkfifo(pipe)
+        for path in (pipe, pipe.parent, '/dev/null'):
+            self.assertIn('not a regular file', self.refused(
+                'a.iso', '--config-file', str(path)))
         said = self.refused('a.iso', '--config-file', '/nonexistent/x.conf')
         self.assertIn('/nonexistent/x.conf', said)
 

@@ -105,7 +105,9 @@ class InspectTests(base.TestCase):
                 (b'ks=file', b'kt=file', 'does not say ks=file'),
                 (b'modules=', b'modules ', 'does not end in /esxiimg.tgz'),
                 (b'/k.b00', b'/q.b00', 'names /q.b00, which is missing'),
-                (b'timeout=5', b'timeout=s', 'not a number')):
+                (b'timeout=5', b'timeout=s', 'not a number'),
+                (b'timeout=5', b'timeout=9', 'is not as it was built'),
+                (b'runweasel', b'runweazel', 'is not as it was built')):
             self.assertIn(f'efi/boot/boot.cfg: {part}'.split(':')[0],
                           self.changed((at, good.replace(old, new))))
             self.assertIn(part, self.changed((at, good.replace(old, new))))

@@ -15,6 +15,8 @@ import hypothesis
 from hypothesis import strategies
 
 from esxi_img.disk import dosname
+from esxi_img.disk import fat32
+from esxi_img.disk import readfat
 from tests import base
 
 NAMES = strategies.text(min_size=1, max_size=40).filter(
@@ -59,7 +61,8 @@ class ShortNameTests(base.TestCase):
         for name, raw in (
                 ('Boot.cfg', b'BOOT    CFG'),
                 ('imgpayload.tgz', b'IMGPAY~1TGZ'),
-                ('.discinfo', b'~1      DIS'),
+                ('.discinfo', b'DISCIN~1   '),
+                ('.a', b'A~1        '),
                 ('a.b.c', b'AB~1    C  '),
                 ('a b', b'AB~1       '),
                 ('a+b', b'A_B~1      '),
@@ -94,6 +97,16 @@ class ShortNameTests(base.TestCase):
             self.assertRegex(
                 raw, rb"\A[A-Z0-9$%'\-_@~`!(){}^#& ]{11}\Z")
             self.assertNotIn(raw[:1], (b' ', b'\xe5'))
+
+    @hypothesis.given(NAMES | strategies.from_regex(
+        r'\A[.a-cA-C~1ß]{1,9}(\.[a-cA-C]{0,4})?\Z'))
+    def test_a_complete_short_name_says_all(self, name):
+        hypothesis.assume(dosname.problem(name) is None)
+        short = dosname.ShortNames().add(name)
+        if short.complete:
+            entry = fat32.DirEntry(DIR_Name=short.raw, DIR_Attr=0x20,
+                                   DIR_NTRes=short.ntres)
+            self.assertEqual(name, readfat.short_text(entry))
 
 
 class LongEntryTests(base.TestCase):

@@ -146,14 +146,15 @@ class TestMerge(base.TestCase):
         self.assertEqual(
             (UNGUESSABLE, 'install: presumably given by %include '
              '/tmp/disk.ks, so none is added; without it the installer '
-             'stops'), made.notes)
+             'stops', 'vmaccepteula, rootpw, network: added; make sure that '
+             'no include gives one too: /tmp/disk.ks'), made.notes)
         self.assertNotIn('install --firstdisk', made.text)
 
     def test_a_written_command_is_not_presumed(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
                            f'install --disk=b\n{INCLUDE}', 'ks.cfg')
-        self.assertEqual((('install: given by ks.cfg:1',), ()),
-                         (made.left_out, made.notes))
+        self.assertEqual(('install: given by ks.cfg:1',), made.left_out)
+        self.assertNotIn('presumably', ' '.join(made.notes))
 
     def test_what_an_include_is_presumed_to_give(self) -> None:
         for script, expected in (
@@ -166,6 +167,16 @@ class TestMerge(base.TestCase):
                 ('echo vmaccepteula > /tmp/a.ks; reboot', {'vmaccepteula'}),
                 # The installer waits without one, and takes two.
                 ('echo reboot --noeject > /tmp/a.ks', set()),
+                (r'printf "rootpw $P\ninstall --disk=$D\n" > /tmp/a.ks',
+                 {'rootpw', 'install'}),
+                (r'open("/tmp/a.ks", "w").write("reboot\ninstall --disk=" + d'
+                 r' + "\nnetwork --bootproto=dhcp\n")',
+                 {'install', 'network'}),
+                (r'printf "rootpw\t%s\n" $P > /tmp/a.ks', {'rootpw'}),
+                ('print("rootpw", pw, file=open("/tmp/a.ks", "w"))',
+                 {'rootpw'}),
+                ('open("/tmp/a.ks").write(" ".join(["network", "--ip=" + x]',
+                 {'network'}),
                 # Neither path nor command alone, no comment.
                 ('echo install --disk=b > /tmp/b.ks', set()),
                 ('touch /tmp/a.ks; reboot; cat /tmp/install --x', set()),
@@ -191,8 +202,9 @@ class TestMerge(base.TestCase):
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
                            '%include /tmp/a\ninclude /esxiimg/b\n')
         self.assertEqual(
-            (FIRST_DISK, 'install is added; make sure that no include gives '
-             'one too: /tmp/a, /esxiimg/b'), made.notes)
+            (FIRST_DISK, 'vmaccepteula, install, rootpw, network: added; make '
+             'sure that no include gives one too: /tmp/a, /esxiimg/b'),
+            made.notes)
 
     def test_carriage_returns_in_scripts_are_warned_of(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
