@@ -163,10 +163,3 @@ def _directory(plan: layout.Layout, path: tree.Path, stamp: _Stamp,
             plan.placed[child.path].cluster, sizes.get(child.path, 0),
             child.short.ntres))
     return b''.join(entries)
-
-
-def length(piece: Piece) -> int:
-    """Bytes that a piece covers."""
-    if isinstance(piece.content, bytes):
-        return len(piece.content)
-    return sum(extent.length for extent in piece.content.extents)
