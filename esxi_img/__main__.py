@@ -12,9 +12,7 @@
 
 """``python -m esxi_img`` is ``esxi-img``."""
 
-import sys
-
 from esxi_img.cmd import build
 
 if __name__ == '__main__':
-    sys.exit(build.main())
+    build.console()

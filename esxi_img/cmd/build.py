@@ -24,7 +24,7 @@ from esxi_img import report
 
 
 def main() -> int:
-    """Entry point of ``esxi-img``."""
+    """``esxi-img``; returns its exit code."""
     argv = sys.argv[1:]
     return common.run(lambda: _main(argv), lambda: '--debug' in argv)
 
@@ -41,5 +41,10 @@ def _main(argv: list[str]) -> int:
     return 0
 
 
+def console() -> None:
+    """Entry point of the command."""
+    common.leave(main())
+
+
 if __name__ == '__main__':
-    sys.exit(main())
+    console()

@@ -56,6 +56,15 @@ def run(main: collections.abc.Callable[[], int | None],
     return _last_words(status)
 
 
+def leave(status: int) -> typing.NoReturn:
+    """End the process: all is flushed, closed and removed by now.
+
+    Python's own way out takes its modules apart one by one, and as long as
+    copying 200 MB does.
+    """
+    os._exit(status)
+
+
 def _run(main: collections.abc.Callable[[], int | None],
          debug: collections.abc.Callable[[], bool]) -> int:
     try:

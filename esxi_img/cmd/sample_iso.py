@@ -21,7 +21,7 @@ from esxi_img import write
 
 
 def main() -> int:
-    """Entry point of ``esxi-img-sample-iso``."""
+    """``esxi-img-sample-iso``; returns its exit code."""
     argv = sys.argv[1:]
     return common.run(lambda: _main(argv), lambda: '--debug' in argv)
 
@@ -51,5 +51,10 @@ def _main(argv: list[str]) -> int:
     return 0
 
 
+def console() -> None:
+    """Entry point of the command."""
+    common.leave(main())
+
+
 if __name__ == '__main__':
-    sys.exit(main())
+    console()
