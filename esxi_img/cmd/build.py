@@ -13,7 +13,6 @@
 """esxi-img: the ISO in, the image out."""
 
 import json
-import sys
 
 from esxi_img import build
 from esxi_img.cmd import common
@@ -25,8 +24,7 @@ from esxi_img import report
 
 def main() -> int:
     """``esxi-img``; returns its exit code."""
-    argv = sys.argv[1:]
-    return common.run(lambda: _main(argv), lambda: '--debug' in argv)
+    return common.run(_main)
 
 
 def _main(argv: list[str]) -> int:

@@ -22,6 +22,7 @@ import traceback
 import types
 import typing
 
+from esxi_img import build
 from esxi_img import errors
 from esxi_img import interrupt
 from esxi_img import printable
@@ -30,25 +31,28 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose complaints look like all others."""
+    """An ArgumentParser with what all commands have.
+
+    Its complaints look like those of the rest of the program.
+    """
 
     def __init__(self, **kwargs: typing.Any) -> None:
         super().__init__(allow_abbrev=False, **kwargs)
+        self.add_argument('--debug', action='store_true',
+                          help='show the traceback of an error')
+        self.add_argument('--version', action='version',
+                          version=build.version())
 
     def error(self, message: str) -> typing.NoReturn:
         raise errors.RequestError(message, hint=f'{self.prog} --help')
 
 
-def run(main: collections.abc.Callable[[], int | None],
-        debug: collections.abc.Callable[[], bool]) -> int:
-    """Call ``main`` and turn whatever happens into an exit code.
-
-    :param debug: called after a failure: is a traceback wanted?
-    """
+def run(main: collections.abc.Callable[[list[str]], int]) -> int:
+    """Call ``main`` with the command line; whatever happens is a code."""
     _open_standard_streams()
     _catch_signals()
     try:
-        status = _run(main, debug)
+        status = _run(main, sys.argv[1:])
     finally:
         # Python resets handlers while it exits, but not what is ignored.
         for number in SIGNALS:
@@ -65,18 +69,18 @@ def leave(status: int) -> typing.NoReturn:
     os._exit(status)
 
 
-def _run(main: collections.abc.Callable[[], int | None],
-         debug: collections.abc.Callable[[], bool]) -> int:
+def _run(main: collections.abc.Callable[[list[str]], int],
+         argv: list[str]) -> int:
     try:
         try:
-            status = main() or 0
+            status = main(argv)
         except SystemExit as end:
             # --help and --version.
             status = end.code if isinstance(end.code, int) else 0
         sys.stdout.flush()
         return status
     except errors.EsxiImgError as error:
-        _trace(debug)
+        _trace(argv)
         for problem in error.problems:
             _say(f'error: {problem}')
         if error.hint:
@@ -90,20 +94,20 @@ def _run(main: collections.abc.Callable[[], int | None],
         # Whoever read our output has had enough of it.
         return 128 + signal.SIGPIPE
     except OSError as error:
-        _trace(debug)
+        _trace(argv)
         where = error.filename or 'standard output'
         _say(f'error: {where}: {(error.strerror or str(error)).lower()}')
         return errors.EnvironmentFailed.exit_code
     except Exception as error:
         # The outermost loop: a bug of ours, said in one line.
-        _trace(debug)
+        _trace(argv)
         _say(f'error: bug in esxi-img: {type(error).__name__}: {error}')
         _say('hint: run it with --debug and report the traceback')
         return 1
 
 
-def _trace(debug: collections.abc.Callable[[], bool]) -> None:
-    if debug():
+def _trace(argv: list[str]) -> None:
+    if '--debug' in argv:
         for line in traceback.format_exc().splitlines():
             _say(line)
 

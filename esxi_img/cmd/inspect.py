@@ -12,9 +12,6 @@
 
 """esxi-img-inspect: what an image holds, and whether it is sound."""
 
-import sys
-
-from esxi_img import build
 from esxi_img.cmd import common
 from esxi_img import errors
 from esxi_img import inspect
@@ -22,8 +19,7 @@ from esxi_img import inspect
 
 def main() -> int:
     """``esxi-img-inspect``; returns its exit code."""
-    argv = sys.argv[1:]
-    return common.run(lambda: _main(argv), lambda: '--debug' in argv)
+    return common.run(_main)
 
 
 def _main(argv: list[str]) -> int:
@@ -35,10 +31,6 @@ def _main(argv: list[str]) -> int:
     parser.add_argument('image', metavar='IMAGE',
                         help='raw; or qcow2 or vmdk, which qemu-img unpacks '
                              'into the folder for temporary files')
-    parser.add_argument('--debug', action='store_true',
-                        help='show the traceback of an error')
-    parser.add_argument('--version', action='version',
-                        version=build.version())
     findings = inspect.inspect(parser.parse_args(argv).image)
     print(inspect.as_text(findings), end='')
     if findings.problems:

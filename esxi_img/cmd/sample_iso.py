@@ -12,9 +12,6 @@
 
 """esxi-img-sample-iso: an ISO to try esxi-img with."""
 
-import sys
-
-from esxi_img import build
 from esxi_img.cmd import common
 from esxi_img import sample
 from esxi_img import write
@@ -22,8 +19,7 @@ from esxi_img import write
 
 def main() -> int:
     """``esxi-img-sample-iso``; returns its exit code."""
-    argv = sys.argv[1:]
-    return common.run(lambda: _main(argv), lambda: '--debug' in argv)
+    return common.run(_main)
 
 
 def _main(argv: list[str]) -> int:
@@ -40,10 +36,6 @@ def _main(argv: list[str]) -> int:
                         help='EFI program to put in as BOOTX64.EFI')
     parser.add_argument('--force', action='store_true',
                         help='replace OUT.iso if it exists')
-    parser.add_argument('--debug', action='store_true',
-                        help='show the traceback of an error')
-    parser.add_argument('--version', action='version',
-                        version=build.version())
     options = parser.parse_args(argv)
     loader = sample.efi_program(options.efi) if options.efi else None
     with write.replacing(options.output, options.force) as output:

@@ -16,13 +16,12 @@ import collections
 import collections.abc
 import dataclasses
 
+from esxi_img.disk import fat32
 from esxi_img import errors
 from esxi_img.iso import records
 from esxi_img import printable
 from esxi_img import tree
 
-MAX_FILE = 2 ** 32 - 1
-"""Bytes of the largest file that FAT32 can hold."""
 MAX_DEPTH = 32
 """Directories in one another: an installer has three."""
 MAX_ENTRIES = 200_000
@@ -195,10 +194,10 @@ class Walk:
                   for entry in group if entry.length))
         if group[-1].unfinished:
             self.problems.add(f'{_shown(path)}: its last extent is missing')
-        if file.size > MAX_FILE:
+        if file.size > fat32.MAX_FILE:
             self.problems.add(
                 f'{_shown(path)}: has {file.size} bytes, FAT32 holds at most '
-                f'{MAX_FILE}')
+                f'{fat32.MAX_FILE}')
         end = max((extent.offset + extent.length for extent in file.extents),
                   default=0)
         if end > self._size:
