@@ -1,0 +1,152 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A step of a plan, and the plan."""
+
+from dataclasses import dataclass
+from dataclasses import field
+import hashlib
+import json
+import shlex
+from typing import Any
+from typing import Dict
+from typing import Mapping
+from typing import Optional
+from typing import Tuple
+
+STOP = 'stop'
+CONTINUE = 'continue'
+
+Argv = Tuple[str, ...]
+
+# hostd may be slow to answer while the host starts.
+TIMEOUT = 120
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to write whole, by a rename.
+
+    :param path: absolute, on the host
+    :param mode: permission bits
+    """
+
+    path: str
+    content: str = field(repr=False)
+    mode: int = 0o600
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A question that changes nothing.
+
+    :param argv: the command that asks
+    :param expect: words that stand together in one line of the answer, in
+        any order, if the step is done already
+    """
+
+    argv: Argv
+    expect: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command, or one file.
+
+    :param name: unique within its plan and the same at every planning
+    :param argv: a bare program name and its arguments; () with a file
+    :param why: the wish behind it: a path of the drive, or a sentence
+    :param on_fail: STOP: the steps of its group that follow are left out;
+        CONTINUE: nothing else depends on it
+    :param timeout: seconds
+    :param retries: further tries after a failure
+    :param probe: asked first; a step that is done is left out
+    :param group: steps that stand or fall together
+    :param undo: commands that take it back, recorded beforehand from what
+        is; run for the steps of a group that failed, last step first
+    :param optional: some releases of ESXi cannot do it, so its failure is
+        noted and does not count
+    :param secrets: arguments to show as stars
+    """
+
+    name: str
+    argv: Argv = ()
+    why: str = ''
+    on_fail: str = CONTINUE
+    timeout: int = TIMEOUT
+    retries: int = RETRIES
+    probe: Optional[Probe] = None
+    group: Optional[str] = None
+    undo: Tuple[Argv, ...] = ()
+    optional: bool = False
+    file: Optional[File] = None
+    secrets: Tuple[str, ...] = field(default=(), repr=False)
+
+    def shown(self) -> str:
+        """The command as one would type it, or the file's name."""
+        if self.file:
+            return 'write {} (mode {:o})'.format(
+                self.file.path, self.file.mode)
+        return ' '.join('***' if word in self.secrets else shlex.quote(word)
+                        for word in self.argv)
+
+    def as_json(self) -> Dict[str, Any]:
+        """All but secrets and contents of files."""
+        result: Dict[str, Any] = {
+            'name': self.name,
+            'argv': ['***' if word in self.secrets else word
+                     for word in self.argv],
+            'why': self.why,
+            'on_fail': self.on_fail,
+            'timeout': self.timeout,
+            'retries': self.retries,
+            'optional': self.optional,
+            'group': self.group,
+            'undo': [list(argv) for argv in self.undo],
+            'probe': None}
+        if self.probe:
+            result['probe'] = {'argv': list(self.probe.argv),
+                               'expect': list(self.probe.expect)}
+        if self.file:
+            result['file'] = {'path': self.file.path,
+                              'mode': '{:04o}'.format(self.file.mode)}
+        return result
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in the order in which they run."""
+
+    steps: Tuple[Step, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The sha256 of all that the plan will do.
+
+        Contents of files and secrets count by their own sha256.
+        """
+        listed = [{**step.as_json(), **_digests(step)}
+                  for step in self.steps]
+        canonical = json.dumps(listed, sort_keys=True,
+                               separators=(',', ':'))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _digests(step: Step) -> Mapping[str, object]:
+    content = step.file.content if step.file else ''
+    return {'content': _digest(content),
+            'secrets': [_digest(secret) for secret in step.secrets]}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()
