@@ -22,6 +22,9 @@ IPHASH = 'iphash'
 MAC = 'mac'
 EXPLICIT = 'explicit'
 
+# Of every switch and interface that nobody gave another one.
+USUAL_MTU = 1500
+
 MANAGEMENT_VMK = 'vmk0'
 MANAGEMENT_SWITCH = 'vSwitch0'
 MANAGEMENT_GROUP = 'Management Network'

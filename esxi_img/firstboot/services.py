@@ -1,0 +1,126 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Steps for all but the network: names, keys, services, certificates."""
+
+from typing import List
+from typing import Optional
+
+from . import commands
+from . import host
+from . import model
+from . import sshkeys
+from . import steps
+
+KEYS = '/etc/ssh/keys-root/authorized_keys'
+_HOSTNAME = 'meta_data.json:hostname'
+_KEYS = 'meta_data.json:public_keys'
+_DNS = 'network_data.json:services'
+_SEARCH = 'network_data.json:dns_search'
+_KEY_SINCE = 8
+
+
+def hostname(have: host.Host, name: Optional[str]) -> List[steps.Step]:
+    """The host name, and the domain if it has one."""
+    if name is None or _same(have.hostname, name):
+        return []
+    return [steps.Step('hostname', commands.hostname(name), _HOSTNAME)]
+
+
+def _same(have: Optional[str], name: str) -> bool:
+    """A name without a domain leaves the domain alone."""
+    if have is None:
+        return False
+    if '.' not in name:
+        have = have.partition('.')[0]
+    return have.lower() == name.lower()
+
+
+def resolver(have: host.Network, want: host.Network) -> List[steps.Step]:
+    """DNS servers and search domains that are missing."""
+    result = [steps.Step(f'dns.{one}', commands.dns_server(one), _DNS)
+              for one in want.dns if one not in have.dns]
+    known = {one.lower() for one in have.search}
+    result += [steps.Step(f'search.{one}', commands.dns_search(one), _SEARCH)
+               for one in want.search if one.lower() not in known]
+    return result
+
+
+def keys(have: host.Host, wanted: List[str]) -> List[steps.Step]:
+    """Root's SSH keys: in the file, and where ESXi 8 keeps its own.
+
+    It is not settled which of the two outlives a restart of which release,
+    so it is both.  The ConfigStore knows nothing of a key's options, so it
+    gets no key that has any.
+    """
+    missing = [line for line in wanted if line not in have.ssh_keys]
+    if not missing:
+        return []
+    content = ''.join(f'{line}\n' for line in (*have.ssh_keys, *missing))
+    result = [steps.Step('ssh.keys', why=_KEYS,
+                         file=steps.File(KEYS, content))]
+    if _major(have.version) >= _KEY_SINCE:
+        result += [steps.Step(f'ssh.key.{number}', commands.ssh_key(line),
+                              _KEYS, optional=True)
+                   for number, line in enumerate(missing, 1)
+                   if not sshkeys.options(line)]
+    return result
+
+
+def _major(version: Optional[str]) -> int:
+    """The first number of a version; of an unknown one, that of a new one."""
+    first = (version or '').partition('.')[0]
+    return int(first) if first.isdigit() else _KEY_SINCE
+
+
+def services(have: host.Host, settings: model.Settings) -> List[steps.Step]:
+    """SSH and the shell, as the build wants them."""
+    result = []
+    for wish, is_on, name, service in (
+            (settings.ssh, have.ssh, 'ssh', 'ssh'),
+            (settings.shell, have.shell, 'shell', 'esx_shell')):
+        if wish and not is_on:
+            why = f'the image was built with {name} on'
+            result += [
+                steps.Step(f'{name}.enable',
+                           commands.hostsvc(f'enable_{service}'), why),
+                steps.Step(f'{name}.start',
+                           commands.hostsvc(f'start_{service}'), why)]
+    if (settings.ssh or settings.shell) and have.shell_warning is not False:
+        result.append(steps.Step(
+            'shell.warning',
+            commands.advanced('/UserVars/SuppressShellWarning', 1),
+            'SSH or the shell is on as wished'))
+    return result
+
+
+def certificate(have: host.Host, name: Optional[str]) -> List[steps.Step]:
+    """A certificate for the host's name; the installer's is for localhost.
+
+    hostd and vpxa read theirs when they start.
+    """
+    if name is None or (have.certificate or '').lower() == name.lower():
+        return []
+    why = 'the certificate names the host'
+    return [
+        steps.Step('certificate', ('generate-certificates',), why,
+                   steps.STOP, group='certificate'),
+        steps.Step('certificate.hostd', commands.restart('hostd'), why,
+                   steps.STOP, group='certificate'),
+        steps.Step('certificate.vpxa', commands.restart('vpxa'), why,
+                   group='certificate', optional=True)]
+
+
+def backup(done: List[steps.Step]) -> List[steps.Step]:
+    """Keep what was changed: ESXi itself saves once an hour."""
+    return [steps.Step('backup', ('auto-backup.sh',),
+                       'a reset would lose the changes')] if done else []

@@ -1,0 +1,159 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""From the network that is to the one that should be.
+
+Make before break: the steps that could take management away, where there
+are any, form one group, and each of them says how it is taken back.  What
+nobody described stays as it is.
+"""
+
+from typing import List
+from typing import Optional
+from typing import Tuple
+
+from . import commands
+from . import host
+from . import interfaces
+from . import model
+from . import steps
+from . import switches
+from .chain import Chain
+
+MANAGEMENT = 'management'
+
+
+def network(have: host.Network, want: host.Network, fallback: bool
+            ) -> Tuple[List[steps.Step], List[model.Problem]]:
+    """The steps from one network to the other; none where they agree.
+
+    :param fallback: management stays as it is
+    """
+    result: List[steps.Step] = []
+    problems: List[model.Problem] = []
+    kept = _management_uplinks(have) if fallback else ()
+    if not fallback:
+        result += _management(have, want, problems)
+    for switch in want.vswitches[1:]:
+        if set(kept) & set(switch.uplinks):
+            problems.append(model.Problem(
+                switch.why, f'{switch.name} would take '
+                f'{", ".join(switch.uplinks)} from management'))
+            continue
+        some = Chain(switch.name)
+        switches.build(some, have, switch)
+        switches.raise_mtu(some, have, switch)
+        switches.lower_mtu(some, have, switch)
+        result += some.steps
+    for vmk in want.vmks[1:]:
+        group = want.portgroup(vmk.portgroup)
+        switch = group and want.vswitch(group.vswitch)
+        if switch and not (set(kept) & set(switch.uplinks)
+                           and switch.name != host.MANAGEMENT_SWITCH):
+            some = Chain(vmk.name)
+            interfaces.build(some, have, want, vmk, problems)
+            result += some.steps
+    some = Chain()
+    for route in (want.default4, want.default6):
+        if route and route.vmk != host.MANAGEMENT_VMK:
+            _default(some, have, want, route)
+    return result + some.steps, problems
+
+
+def routes(have: host.Network, want: host.Network) -> List[steps.Step]:
+    """Steps for all routes but the default ones."""
+    some = Chain()
+    known = {(route.network, route.gateway) for route in have.routes}
+    for route in want.routes:
+        if route.usable and (route.network, route.gateway) not in known:
+            some.add(f'route.{route.network}', commands.route('add', route),
+                     route.why, probe=_listed(route))
+    return some.steps
+
+
+def _management_uplinks(have: host.Network) -> Tuple[str, ...]:
+    vmk = have.vmk(host.MANAGEMENT_VMK)
+    group = have.portgroup(vmk.portgroup) if vmk else None
+    switch = have.vswitch(group.vswitch) if group else None
+    return switch.uplinks if switch else ()
+
+
+def _management(have: host.Network, want: host.Network,
+                problems: List[model.Problem]) -> List[steps.Step]:
+    vmk = want.vmks[0]
+    switch = want.vswitches[0]
+    breaking = _breaks(have, want, vmk, switch)
+    if breaking:
+        teaming = some = Chain(MANAGEMENT, undoable=True)
+    else:
+        teaming, some = Chain(switch.name, undoable=True), Chain()
+    switches.build(teaming, have, switch)
+    switches.follow(teaming, have, switch)
+    switches.raise_mtu(some, have, switch)
+    interfaces.build(some, have, want, vmk, problems)
+    for route in (want.default4, want.default6):
+        if route and route.vmk == vmk.name:
+            _default(some, have, want, route)
+    switches.leave(some, have, switch)
+    switches.lower_mtu(some, have, switch)
+    interfaces.drop_ipv4(some, have, vmk)
+    return teaming.steps + ([] if some is teaming else some.steps)
+
+
+def _breaks(have: host.Network, want: host.Network, vmk: host.Vmk,
+            switch: host.VSwitch) -> bool:
+    """Whether management, as it is, goes away before the new one is there."""
+    old = have.vmk(vmk.name)
+    if old is None:
+        return False
+    group = have.portgroup(vmk.portgroup)
+    wish = want.portgroup(vmk.portgroup)
+    there = have.vswitch(switch.name)
+    return (interfaces.rebuilds(have, want, vmk)
+            or old.ipv4 != vmk.ipv4
+            or not group or not wish or group.vlan != wish.vlan
+            or bool(there and set(there.uplinks) - set(switch.uplinks))
+            or _moves(have.default4, want.default4)
+            or _moves(have.default6, want.default6))
+
+
+def _moves(have: Optional[host.Route], want: Optional[host.Route]) -> bool:
+    return bool(have and want and want.usable
+                and have.gateway != want.gateway)
+
+
+def _default(some: Chain, have: host.Network, want: host.Network,
+             route: host.Route) -> None:
+    """A default route, unless DHCP or router advertisements bring it."""
+    four = route is want.default4
+    vmk = want.vmk(route.vmk or '')
+    if not route.usable or vmk and (
+            vmk.ipv4 == 'dhcp' if four else vmk.ipv6_mode):
+        return
+    old = have.default4 if four else have.default6
+    gone = bool(vmk and interfaces.rebuilds(have, want, vmk)
+                and old and old.vmk in (None, vmk.name))
+    name = 'route.default4' if four else 'route.default6'
+    if old and not gone:
+        if old.gateway == route.gateway:
+            return
+        some.add(f'{name}.remove', commands.route('remove', old), route.why,
+                 commands.route('add', old))
+    some.add(name, commands.route('add', route), route.why,
+             commands.route('remove', route), probe=_listed(route))
+
+
+def _listed(route: host.Route) -> steps.Probe:
+    return steps.Probe(commands.route_list(route),
+                       commands.route_words(route))
+
+
