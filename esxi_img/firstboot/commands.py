@@ -123,6 +123,11 @@ def vmk_ipv4(name: str, ipv4: Union[str, None]) -> Argv:
                     str(own.netmask))
 
 
+def own_dns(name: str) -> Argv:
+    """Take no DNS servers from the DHCP server of an interface."""
+    return vmk_ipv4(name, 'dhcp') + ('--peer-dns', 'false')
+
+
 def vmk_ipv6(name: str, mode: Union[str, None]) -> Argv:
     """Enable IPv6 on an interface, and set how it gets addresses.
 
@@ -133,10 +138,14 @@ def vmk_ipv6(name: str, mode: Union[str, None]) -> Argv:
     words = _IP + ('interface', 'ipv6', 'set', '--interface-name', name,
                    '--enable-ipv6', 'true')
     if mode:
-        words += ('--enable-dhcpv6',
-                  'false' if mode == model.SLAAC else 'true',
+        words += ('--enable-dhcpv6', 'true' if asks_dhcpv6(mode) else 'false',
                   '--enable-router-adv', 'true')
     return words
+
+
+def asks_dhcpv6(mode: Union[str, None]) -> bool:
+    """ESXi knows no difference between stateful and stateless."""
+    return mode in (model.DHCPV6_STATEFUL, model.DHCPV6_STATELESS)
 
 
 def vmk_ipv6_address(verb: str, name: str, address: str) -> Argv:

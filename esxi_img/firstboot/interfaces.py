@@ -108,14 +108,15 @@ def _addresses(chain: Chain, old: host.Vmk, vmk: host.Vmk) -> None:
         chain.add(f'{name}.ipv4', commands.vmk_ipv4(name, vmk.ipv4), why,
                   commands.vmk_ipv4(name, old.ipv4))
     missing = [one for one in vmk.ipv6 if one not in old.ipv6]
-    if vmk.ipv6_mode and old.ipv6_mode != vmk.ipv6_mode or (
-            missing and not old.ipv6):
+    asks = commands.asks_dhcpv6(vmk.ipv6_mode)
+    if missing and not old.ipv6 or vmk.ipv6_mode and (
+            old.ipv6_mode is None
+            or asks != commands.asks_dhcpv6(old.ipv6_mode)):
         chain.add(f'{name}.ipv6', commands.vmk_ipv6(name, vmk.ipv6_mode), why)
-    if vmk.ipv6_mode != old.ipv6_mode and vmk.ipv6_mode in (
-            model.DHCPV6_STATEFUL, model.DHCPV6_STATELESS):
-        # Some releases own this ruleset and let nobody enable it.
-        chain.add_apart(f'{name}.ipv6.firewall', commands.ruleset('DHCPv6'),
-                        why, optional=True)
+        if asks:
+            # Some releases own this ruleset and let nobody enable it.
+            chain.add_apart(f'{name}.ipv6.firewall',
+                            commands.ruleset('DHCPv6'), why, optional=True)
     for one in missing:
         chain.add(f'{name}.ipv6.{one}',
                   commands.vmk_ipv6_address('add', name, one), why,

@@ -129,7 +129,7 @@ class Route:
 class Subnet:
     """A network of network_data.json: one address family on one link.
 
-    :param link: the id of its link, which may not exist
+    :param link: the id of one of the links
     :param where: its path, as in ``networks[0]``
     :param family: 4 or 6
     :param method: STATIC; DHCP for family 4; SLAAC, DHCPV6_STATEFUL or

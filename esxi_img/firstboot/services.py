@@ -45,9 +45,18 @@ def _same(have: Optional[str], name: str) -> bool:
     return have.lower() == name.lower()
 
 
-def resolver(have: host.Network, want: host.Network) -> List[steps.Step]:
-    """DNS servers and search domains that are missing."""
-    result = [steps.Step(f'dns.{one}', commands.dns_server(one), _DNS)
+def resolver(have: host.Network, want: host.Network, fallback: bool
+             ) -> List[steps.Step]:
+    """DNS servers and search domains that are missing.
+
+    What DHCP brings would replace them again; of a fallback that is right.
+    """
+    result = []
+    if not fallback and any(one not in have.dns for one in want.dns):
+        result += [
+            steps.Step(f'{vmk.name}.ipv4.dns', commands.own_dns(vmk.name),
+                       _DNS) for vmk in want.vmks if vmk.ipv4 == 'dhcp']
+    result += [steps.Step(f'dns.{one}', commands.dns_server(one), _DNS)
               for one in want.dns if one not in have.dns]
     known = {one.lower() for one in have.search}
     result += [steps.Step(f'search.{one}', commands.dns_search(one), _SEARCH)
@@ -108,7 +117,7 @@ def certificate(have: host.Host, name: Optional[str]) -> List[steps.Step]:
 
     hostd and vpxa read theirs when they start.
     """
-    if name is None or (have.certificate or '').lower() == name.lower():
+    if name is None or _same(have.certificate, name):
         return []
     why = 'the certificate names the host'
     return [

@@ -157,6 +157,8 @@ class Uplinks:
                 found = [self._nics[bond.mac]]
                 self._say(bond.where, 'none of its members can be had; the '
                           f'NIC with the MAC of the bond is: {found[0]}')
+            elif not found:
+                self._say(bond.where, 'none of its members can be had')
             said = _MODES[bond.mode][1]
             if said and len(found) > 1:
                 self._say(f'{bond.where}.bond_mode', said)

@@ -65,6 +65,7 @@ def network(have: host.Network, want: host.Network, fallback: bool
     some = Chain()
     for route in (want.default4, want.default6):
         if route and route.vmk != host.MANAGEMENT_VMK:
+            _retire(some, have, want, route)
             _default(some, have, want, route)
     return result + some.steps, problems
 
@@ -99,10 +100,13 @@ def _management(have: host.Network, want: host.Network,
     switches.build(teaming, have, switch)
     switches.follow(teaming, have, switch)
     switches.raise_mtu(some, have, switch)
+    defaults = [route for route in (want.default4, want.default6)
+                if route and route.vmk == vmk.name]
+    for route in defaults:
+        _retire(some, have, want, route)
     interfaces.build(some, have, want, vmk, problems)
-    for route in (want.default4, want.default6):
-        if route and route.vmk == vmk.name:
-            _default(some, have, want, route)
+    for route in defaults:
+        _default(some, have, want, route)
     switches.leave(some, have, switch)
     switches.lower_mtu(some, have, switch)
     interfaces.drop_ipv4(some, have, vmk)
@@ -131,25 +135,51 @@ def _moves(have: Optional[host.Route], want: Optional[host.Route]) -> bool:
                 and have.gateway != want.gateway)
 
 
-def _default(some: Chain, have: host.Network, want: host.Network,
-             route: host.Route) -> None:
-    """A default route, unless DHCP or router advertisements bring it."""
-    four = route is want.default4
-    vmk = want.vmk(route.vmk or '')
-    if not route.usable or vmk and (
-            vmk.ipv4 == 'dhcp' if four else vmk.ipv6_mode):
+def _retire(chain: Chain, have: host.Network, want: host.Network,
+            route: host.Route) -> None:
+    """Remove the default route that gives way, while its network is there.
+
+    One that goes with its interface, or with its DHCP lease, needs no step.
+    """
+    old = have.default4 if route is want.default4 else have.default6
+    if not old or old.gateway == route.gateway or not _is_ours(want, route):
         return
-    old = have.default4 if four else have.default6
-    gone = bool(vmk and interfaces.rebuilds(have, want, vmk)
-                and old and old.vmk in (None, vmk.name))
-    name = 'route.default4' if four else 'route.default6'
-    if old and not gone:
-        if old.gateway == route.gateway:
-            return
-        some.add(f'{name}.remove', commands.route('remove', old), route.why,
-                 commands.route('add', old))
-    some.add(name, commands.route('add', route), route.why,
-             commands.route('remove', route), probe=_listed(route))
+    vmk = have.vmk(old.vmk or host.MANAGEMENT_VMK)
+    wish = want.vmk(vmk.name) if vmk else None
+    if vmk and wish and (
+            interfaces.rebuilds(have, want, wish)
+            or route is want.default4 and vmk.ipv4 == 'dhcp' != wish.ipv4):
+        return
+    chain.add(_name(want, route) + '.remove', commands.route('remove', old),
+              route.why, commands.route('add', old))
+
+
+def _default(chain: Chain, have: host.Network, want: host.Network,
+             route: host.Route) -> None:
+    """Add a default route, unless it is there."""
+    if not _is_ours(want, route):
+        return
+    old = have.default4 if route is want.default4 else have.default6
+    vmk = want.vmk(route.vmk or '')
+    if old and old.gateway == route.gateway and not (
+            vmk and interfaces.rebuilds(have, want, vmk)
+            and old.vmk in (None, vmk.name)):
+        return
+    chain.add(_name(want, route), commands.route('add', route), route.why,
+              commands.route('remove', route), probe=_listed(route))
+
+
+def _is_ours(want: host.Network, route: host.Route) -> bool:
+    """Whether neither DHCP nor router advertisements bring the route."""
+    vmk = want.vmk(route.vmk or '')
+    if not route.usable or vmk is None:
+        return route.usable
+    return vmk.ipv4 != 'dhcp' if route is want.default4 \
+        else vmk.ipv6_mode is None
+
+
+def _name(want: host.Network, route: host.Route) -> str:
+    return 'route.default4' if route is want.default4 else 'route.default6'
 
 
 def _listed(route: host.Route) -> steps.Probe:
