@@ -100,15 +100,16 @@ def services(have: host.Host, settings: model.Settings) -> List[steps.Step]:
         if wish and not is_on:
             why = f'the image was built with {name} on'
             result += [
-                steps.Step(f'{name}.enable',
-                           commands.hostsvc(f'enable_{service}'), why),
-                steps.Step(f'{name}.start',
-                           commands.hostsvc(f'start_{service}'), why)]
+                steps.Step(f'{name}.{verb}',
+                           commands.hostsvc(f'{verb}_{service}'), why,
+                           blind=is_on is None)
+                for verb in ('enable', 'start')]
     if (settings.ssh or settings.shell) and have.shell_warning is not False:
         result.append(steps.Step(
             'shell.warning',
             commands.advanced('/UserVars/SuppressShellWarning', 1),
-            'SSH or the shell is on as wished'))
+            'SSH or the shell is on as wished',
+            blind=have.shell_warning is None))
     return result
 
 
@@ -120,13 +121,14 @@ def certificate(have: host.Host, name: Optional[str]) -> List[steps.Step]:
     if name is None or _same(have.certificate, name):
         return []
     why = 'the certificate names the host'
+    blind = have.certificate is None
     return [
         steps.Step('certificate', ('generate-certificates',), why,
-                   steps.STOP, group='certificate'),
+                   steps.STOP, group='certificate', blind=blind),
         steps.Step('certificate.hostd', commands.restart('hostd'), why,
-                   steps.STOP, group='certificate'),
+                   steps.STOP, group='certificate', blind=blind),
         steps.Step('certificate.vpxa', commands.restart('vpxa'), why,
-                   group='certificate', optional=True)]
+                   group='certificate', optional=True, blind=blind)]
 
 
 def backup(done: List[steps.Step]) -> List[steps.Step]:

@@ -76,6 +76,7 @@ class Step:
         is; run for the steps of a group that failed, last step first
     :param optional: some releases of ESXi cannot do it, so its failure is
         noted and does not count
+    :param blind: no fact tells whether it is done, so only the journal does
     :param secrets: arguments to show as stars
     """
 
@@ -89,6 +90,7 @@ class Step:
     group: Optional[str] = None
     undo: Tuple[Argv, ...] = ()
     optional: bool = False
+    blind: bool = False
     file: Optional[File] = None
     secrets: Tuple[str, ...] = field(default=(), repr=False)
 
@@ -111,6 +113,7 @@ class Step:
             'timeout': self.timeout,
             'retries': self.retries,
             'optional': self.optional,
+            'blind': self.blind,
             'group': self.group,
             'undo': [list(argv) for argv in self.undo],
             'probe': None}
@@ -122,6 +125,12 @@ class Step:
                               'mode': '{:04o}'.format(self.file.mode)}
         return result
 
+    @property
+    def id(self) -> str:
+        """The sha256 of all that the step does, contents included."""
+        return _digest(json.dumps({**self.as_json(), **_digests(self)},
+                                  sort_keys=True, separators=(',', ':')))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -131,15 +140,8 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """The sha256 of all that the plan will do.
-
-        Contents of files and secrets count by their own sha256.
-        """
-        listed = [{**step.as_json(), **_digests(step)}
-                  for step in self.steps]
-        canonical = json.dumps(listed, sort_keys=True,
-                               separators=(',', ':'))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        """The sha256 of all that the plan does."""
+        return _digest(' '.join(step.id for step in self.steps))
 
 
 def _digests(step: Step) -> Mapping[str, object]:
