@@ -32,7 +32,16 @@ from esxi_img import report as report_module
 from esxi_img import tree
 from esxi_img import write
 
-FIRSTBOOT = ('__init__.py', '__main__.py')
+FIRSTBOOT = (
+    '__init__.py', '__main__.py', 'address.py', 'blocks.py', 'chain.py',
+    'commands.py', 'drive.py', 'facts.py', 'fat.py', 'folder.py', 'host.py',
+    'hostname.py', 'installer.py', 'interfaces.py', 'iso9660.py',
+    'isonames.py', 'jsonfile.py', 'management.py', 'metadata.py', 'model.py',
+    'netdata.py', 'netlinks.py', 'netvalue.py', 'nics.py', 'outcome.py',
+    'packed.py', 'password.py', 'present.py', 'reading.py', 'services.py',
+    'settings.py', 'sshkeys.py', 'steps.py', 'subnets.py', 'switches.py',
+    'think.py', 'topology.py', 'uplinks.py', 'versions.py', 'vmks.py',
+    'volume.py', 'wiring.py')
 """The first-boot package's files: by name, for an installed package also
 holds what Python compiled."""
 
@@ -97,7 +106,7 @@ def _ingredients(options: options_module.Options,
     wishes = merge.Wishes(
         install_disk=options.install_disk,
         install_options=options.install_option,
-        root_password_hash=_password_hash(options.root_password_hash_file))
+        root_password_hash=password_hash(options.root_password_hash_file))
     head = _kickstart(options.kickstart)
     kickstart = merge.merge(wishes, head, options.kickstart or
                             'default kickstart')
@@ -149,7 +158,12 @@ def _kickstart(path: str | None) -> str | None:
     return merge.decode(infile.small(path, MAX_TEXT), path)
 
 
-def _password_hash(path: str | None) -> str | None:
+def password_hash(path: str | None) -> str | None:
+    """The hash in the file of --root-password-hash-file.
+
+    :raises RequestError: it is the hash itself
+    :raises InputError: there is no such file, or no hash in it
+    """
     if path is None:
         return None
     if path.startswith('$'):

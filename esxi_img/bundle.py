@@ -29,6 +29,7 @@ NAME = 'esxiimg.tgz'
 FOLDER = 'esxiimg'
 KICKSTART = f'{FOLDER}/KS.CFG'
 BUILD = f'{FOLDER}/build.json'
+SETTINGS = f'{FOLDER}/settings.json'
 FIRSTBOOT = f'{FOLDER}/firstboot'
 
 

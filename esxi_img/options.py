@@ -49,6 +49,9 @@ class Options:
     install_disk: str = 'auto'
     install_option: tuple[str, ...] = ()
     root_password_hash_file: str | None = None
+    only_management: bool = False
+    ssh: bool = True
+    shell: bool = True
 
     @property
     def installer_words(self) -> tuple[str, ...]:

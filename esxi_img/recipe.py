@@ -81,7 +81,8 @@ def make(given: Ingredients) -> Recipe:
     _check_install_options(given)
     _check_modules(given)
     boot_cfgs = _edited(given)
-    members = {bundle.KICKSTART: given.kickstart.text.encode()}
+    members = {bundle.KICKSTART: given.kickstart.text.encode(),
+               bundle.SETTINGS: _settings_json(given.options)}
     for name, data in given.firstboot.items():
         members[f'{bundle.FIRSTBOOT}/{name}'] = data
     recipe_id = _identity(given, boot_cfgs, members)
@@ -180,11 +181,23 @@ def _for_first_boot(given: Ingredients) -> dict[str, typing.Any]:
             'installed_kernel_options': list(given.options.installed_words)}
 
 
+def _settings_json(options: options_module.Options) -> bytes:
+    """What first boot is to do on all hosts; settings.py of it reads it."""
+    return _json({'only_management': options.only_management,
+                  'ssh': options.ssh,
+                  'shell': options.shell,
+                  'root_hash': options.root_password_hash_file is not None})
+
+
+def _json(value: collections.abc.Mapping[str, typing.Any]) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + '\n').encode()
+
+
 def _build_json(given: Ingredients, recipe_id: str, ids: compose.Ids,
                 boot_cfgs: collections.abc.Mapping[
                     tree.Path, bootcfg.BootCfg], file_table: str) -> bytes:
     """What the image knows of itself once it runs."""
-    facts = {
+    return _json({
         'version': given.version,
         'recipe_id': recipe_id,
         'disk_guid': str(ids.disk),
@@ -198,8 +211,7 @@ def _build_json(given: Ingredients, recipe_id: str, ids: compose.Ids,
         'boot_cfg_edits': {
             'modules': _module_paths(given),
             'kernel_options': list(given.options.installer_words)},
-        **_for_first_boot(given)}
-    return (json.dumps(facts, indent=1, sort_keys=True) + '\n').encode()
+        **_for_first_boot(given)})
 
 
 def _items(given: Ingredients,

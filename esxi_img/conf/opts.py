@@ -89,7 +89,18 @@ KICKSTART = [
              'unguessable password.'),
 ]
 
-FILE_OPTS = [*IMAGE, *BOOT, *KICKSTART]
+FIRST_BOOT = [
+    Flag('only-management', default=False,
+         help='Set up the management network of a host and leave all other '
+              'networks of its config drive alone (default: no).'),
+    Flag('ssh', default=True,
+         help='Enable and start SSH at first boot (default: yes).'),
+    Flag('shell', default=True,
+         help='Enable and start the ESXi shell at first boot '
+              '(default: yes).'),
+]
+
+FILE_OPTS = [*IMAGE, *BOOT, *KICKSTART, *FIRST_BOOT]
 
 CLI_OPTS = [
     cfg.StrOpt('iso', positional=True, metavar='ISO',

@@ -57,7 +57,7 @@ def resolver(have: host.Network, want: host.Network, fallback: bool
             steps.Step(f'{vmk.name}.ipv4.dns', commands.own_dns(vmk.name),
                        _DNS) for vmk in want.vmks if vmk.ipv4 == 'dhcp']
     result += [steps.Step(f'dns.{one}', commands.dns_server(one), _DNS)
-              for one in want.dns if one not in have.dns]
+               for one in want.dns if one not in have.dns]
     known = {one.lower() for one in have.search}
     result += [steps.Step(f'search.{one}', commands.dns_search(one), _SEARCH)
                for one in want.search if one.lower() not in known]

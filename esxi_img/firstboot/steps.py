@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from dataclasses import field
 import hashlib
 import json
-import shlex
+import re
 from typing import Any
 from typing import Dict
+from typing import List
 from typing import Mapping
 from typing import Optional
 from typing import Tuple
@@ -99,15 +100,16 @@ class Step:
         if self.file:
             return 'write {} (mode {:o})'.format(
                 self.file.path, self.file.mode)
-        return ' '.join('***' if word in self.secrets else shlex.quote(word)
-                        for word in self.argv)
+        return ' '.join(map(_quoted, self._starred(self.argv)))
+
+    def _starred(self, argv: Argv) -> List[str]:
+        return ['***' if word in self.secrets else word for word in argv]
 
     def as_json(self) -> Dict[str, Any]:
         """All but secrets and contents of files."""
         result: Dict[str, Any] = {
             'name': self.name,
-            'argv': ['***' if word in self.secrets else word
-                     for word in self.argv],
+            'argv': self._starred(self.argv),
             'why': self.why,
             'on_fail': self.on_fail,
             'timeout': self.timeout,
@@ -115,10 +117,10 @@ class Step:
             'optional': self.optional,
             'blind': self.blind,
             'group': self.group,
-            'undo': [list(argv) for argv in self.undo],
+            'undo': [self._starred(argv) for argv in self.undo],
             'probe': None}
         if self.probe:
-            result['probe'] = {'argv': list(self.probe.argv),
+            result['probe'] = {'argv': self._starred(self.probe.argv),
                                'expect': list(self.probe.expect)}
         if self.file:
             result['file'] = {'path': self.file.path,
@@ -142,6 +144,13 @@ class Plan:
     def id(self) -> str:
         """The sha256 of all that the plan does."""
         return _digest(' '.join(step.id for step in self.steps))
+
+
+def _quoted(word: str) -> str:
+    """As a shell wants it."""
+    if re.fullmatch(r'[A-Za-z0-9@%+=:,./_-]+|\*\*\*', word):
+        return word
+    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def _digests(step: Step) -> Mapping[str, object]:

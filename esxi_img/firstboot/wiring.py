@@ -156,14 +156,18 @@ def _retire(chain: Chain, have: host.Network, want: host.Network,
 
 def _default(chain: Chain, have: host.Network, want: host.Network,
              route: host.Route) -> None:
-    """Add a default route, unless it is there."""
+    """Add a default route, unless it is there and stays.
+
+    It may not outlive a change of its interface; the probe will tell.
+    """
     if not _is_ours(want, route):
         return
     old = have.default4 if route is want.default4 else have.default6
     vmk = want.vmk(route.vmk or '')
-    if old and old.gateway == route.gateway and not (
-            vmk and interfaces.rebuilds(have, want, vmk)
-            and old.vmk in (None, vmk.name)):
+    there = have.vmk(vmk.name) if vmk else None
+    changes = vmk and there and (interfaces.rebuilds(have, want, vmk)
+                                 or vmk.ipv4 != there.ipv4)
+    if old and old.gateway == route.gateway and not changes:
         return
     chain.add(_name(want, route), commands.route('add', route), route.why,
               commands.route('remove', route), probe=_listed(route))
@@ -185,5 +189,3 @@ def _name(want: host.Network, route: host.Route) -> str:
 def _listed(route: host.Route) -> steps.Probe:
     return steps.Probe(commands.route_list(route),
                        commands.route_words(route))
-
-

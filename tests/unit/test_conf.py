@@ -62,6 +62,21 @@ class ConfTests(base.TestCase):
         self.assertTrue(talk.quiet)
         self.assertFalse(talk.json or talk.debug)
 
+    def test_what_first_boot_does(self):
+        for argv, wanted in (
+                ((), (False, True, True)),
+                (('--only-management', '--no-ssh', '--no-shell'),
+                 (True, False, False)),
+                (('--no-only-management', '--ssh', '--shell'),
+                 (False, True, True))):
+            options = self.options(*argv)
+            self.assertEqual(wanted, (options.only_management, options.ssh,
+                                      options.shell))
+        options = self.options('--config-file', self.file(
+            '[DEFAULT]\nssh = false\nonly_management = true\n'), '--ssh')
+        self.assertEqual((True, True), (options.only_management,
+                                        options.ssh))
+
     def test_values_that_look_like_options(self):
         options = self.options('--install-option', '--novmfsondisk',
                                '--install-option=--ignoressd')

@@ -127,6 +127,7 @@ class IdentityTests(base.TestCase):
                 {'serial_console': 'com2'}, {'install_disk': 'disk=x'},
                 {'install_option': ('novmfsondisk',)},
                 {'root_password_hash_file': 'x'}, {'kickstart': 'x'},
+                {'only_management': True}, {'ssh': False}, {'shell': False},
                 {'modules': [extra]},
                 {'modules': [dataclasses.replace(extra, sha256='b' * 64)]},
                 {'cfgs': (CFG, CFG + b'#\n')},
