@@ -1,0 +1,18 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A strict ESXi host in memory, to judge what is to be done to a real one.
+
+Made from what is known of ESXi alone: where ESXi is lenient or nobody
+knows, this host refuses.  ``state.fresh`` gives one as the installer leaves
+it, ``state.Esxi.run`` runs a command on it.
+"""

@@ -1,0 +1,81 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The programs of a host beside esxcli."""
+
+import collections.abc
+import typing
+
+from tests.esxi import grammar
+
+Program = collections.abc.Callable[
+    [typing.Any, collections.abc.Sequence[str]], str]
+
+_VERBS = {'enable': ('enabled', True), 'disable': ('enabled', False),
+          'start': ('running', True), 'stop': ('running', False)}
+_SERVICES = {'ssh': 'ssh', 'esx_shell': 'shell'}
+_INIT = ('/etc/init.d/hostd', '/etc/init.d/vpxa')
+
+
+def _vim_cmd(host: typing.Any, args: collections.abc.Sequence[str]) -> str:
+    if list(args) == ['hostsvc/runtimeinfo']:
+        return ('(vim.host.RuntimeInfo) {\n'
+                '   connectionState = "connected",\n}\n')
+    verb, _, what = ' '.join(args).removeprefix('hostsvc/').partition('_')
+    if not args or not args[0].startswith('hostsvc/') \
+            or verb not in _VERBS or what not in _SERVICES:
+        raise grammar.Refused(f'Invalid command {" ".join(args)!r}')
+    setattr(host.services[_SERVICES[what]], *_VERBS[verb])
+    return ''
+
+
+def _certificates(host: typing.Any, args: collections.abc.Sequence[str]
+                  ) -> str:
+    _none(args)
+    host.certificate = host.hostname
+    return ''
+
+
+def _backup(host: typing.Any, args: collections.abc.Sequence[str]) -> str:
+    _none(args)
+    host.backed_up = True
+    return ''
+
+
+def _none(args: collections.abc.Sequence[str]) -> None:
+    if args:
+        raise grammar.Refused(f'Invalid argument {args[0]!r}')
+
+
+def _logger(_host: typing.Any, _args: collections.abc.Sequence[str]) -> str:
+    return ''
+
+
+def _sh(host: typing.Any, args: collections.abc.Sequence[str]) -> str:
+    if len(args) == 2 and args[0] in _INIT and args[1] == 'restart':
+        host.restarted.append(args[0].rpartition('/')[2])
+        return ''
+    if list(args) == ['/sbin/auto-backup.sh']:
+        return _backup(host, args[1:])
+    raise grammar.Refused(f'sh: {" ".join(args)!r} is not simulated')
+
+
+PROGRAMS: dict[str, Program] = {
+    'auto-backup.sh': _backup,
+    'generate-certificates': _certificates,
+    'logger': _logger,
+    'sh': _sh,
+    'vim-cmd': _vim_cmd,
+    **{path: lambda host, args, path=path: _sh(host, [path, *args])
+       for path in _INIT},
+}
+"""By name, without the folder where that is one of the search path."""
