@@ -25,6 +25,7 @@ from esxi_img import infile
 from esxi_img.iso import identify
 from esxi_img.iso import reader
 from esxi_img.kickstart import merge
+from esxi_img.kickstart import sections
 from esxi_img import modulefile
 from esxi_img import options as options_module
 from esxi_img import recipe as recipe_module
@@ -33,15 +34,18 @@ from esxi_img import tree
 from esxi_img import write
 
 FIRSTBOOT = (
-    '__init__.py', '__main__.py', 'address.py', 'blocks.py', 'chain.py',
-    'commands.py', 'drive.py', 'facts.py', 'fat.py', 'folder.py', 'host.py',
-    'hostname.py', 'installer.py', 'interfaces.py', 'iso9660.py',
-    'isonames.py', 'jsonfile.py', 'management.py', 'metadata.py', 'model.py',
+    '__init__.py', '__main__.py', 'address.py', 'apply.py', 'blocks.py',
+    'bootbanks.py', 'chain.py', 'collect.py', 'commands.py', 'disks.py',
+    'drive.py', 'esxcli.py', 'execute.py', 'facts.py', 'fat.py', 'files.py',
+    'finding.py', 'folder.py', 'gpt.py', 'host.py', 'hostname.py',
+    'installer.py', 'interfaces.py', 'iso9660.py', 'isonames.py',
+    'jsonfile.py', 'log.py', 'management.py', 'metadata.py', 'model.py',
     'netdata.py', 'netlinks.py', 'netvalue.py', 'nics.py', 'outcome.py',
-    'packed.py', 'password.py', 'present.py', 'reading.py', 'services.py',
-    'settings.py', 'sshkeys.py', 'steps.py', 'subnets.py', 'switches.py',
-    'think.py', 'topology.py', 'uplinks.py', 'versions.py', 'vmks.py',
-    'volume.py', 'wiring.py')
+    'packed.py', 'password.py', 'place.py', 'post.py', 'pre.py', 'present.py',
+    'reading.py', 'records.py', 'redacted.py', 'running.py', 'scrub.py',
+    'services.py', 'settings.py', 'shacrypt.py', 'sshkeys.py', 'steps.py',
+    'subnets.py', 'switches.py', 'tables.py', 'think.py', 'topology.py',
+    'uplinks.py', 'versions.py', 'vmks.py', 'volume.py', 'wiring.py')
 """The first-boot package's files: by name, for an installed package also
 holds what Python compiled."""
 
@@ -108,8 +112,9 @@ def _ingredients(options: options_module.Options,
         install_options=options.install_option,
         root_password_hash=password_hash(options.root_password_hash_file))
     head = _kickstart(options.kickstart)
-    kickstart = merge.merge(wishes, head, options.kickstart or
-                            'default kickstart')
+    kickstart = merge.merge(
+        wishes, head, options.kickstart or 'default kickstart',
+        sections.lines())
     if options.iso_sha256:
         _verify(options, report)
     source, facts = read_iso(options.iso)

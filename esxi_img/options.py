@@ -50,6 +50,7 @@ class Options:
     install_option: tuple[str, ...] = ()
     root_password_hash_file: str | None = None
     only_management: bool = False
+    keep_config_drive: bool = False
     ssh: bool = True
     shell: bool = True
 

@@ -82,7 +82,9 @@ def make(given: Ingredients) -> Recipe:
     _check_modules(given)
     boot_cfgs = _edited(given)
     members = {bundle.KICKSTART: given.kickstart.text.encode(),
-               bundle.SETTINGS: _settings_json(given.options)}
+               bundle.SETTINGS: _settings_json(given.options),
+               **{f'{bundle.FOLDER}/{name}': data
+                  for name, data in given.kickstart.safe.items()}}
     for name, data in given.firstboot.items():
         members[f'{bundle.FIRSTBOOT}/{name}'] = data
     recipe_id = _identity(given, boot_cfgs, members)
@@ -178,6 +180,7 @@ def digest(data: bytes) -> str:
 def _for_first_boot(given: Ingredients) -> dict[str, typing.Any]:
     """The options that the installed system needs."""
     return {'install_disk': given.options.install_disk,
+            'install_line': given.kickstart.install,
             'installed_kernel_options': list(given.options.installed_words)}
 
 
@@ -186,7 +189,8 @@ def _settings_json(options: options_module.Options) -> bytes:
     return _json({'only_management': options.only_management,
                   'ssh': options.ssh,
                   'shell': options.shell,
-                  'root_hash': options.root_password_hash_file is not None})
+                  'root_hash': options.root_password_hash_file is not None,
+                  'keep_config_drive': options.keep_config_drive})
 
 
 def _json(value: collections.abc.Mapping[str, typing.Any]) -> bytes:
@@ -268,9 +272,6 @@ def _check_modules(given: Ingredients) -> None:
 def _notes(given: Ingredients) -> tuple[str, ...]:
     """What the user should know before the image is used."""
     notes = [note for module in given.modules for note in module.notes]
-    if given.options.installed_words:
-        notes.append('options for the installed kernel are only recorded in '
-                     'the image: nothing of this version applies them')
     version = given.facts.version
     if version is None:
         notes.append('the ISO does not say which ESXi it is')

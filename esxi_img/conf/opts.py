@@ -77,7 +77,8 @@ KICKSTART = [
     cfg.StrOpt(
         'install-disk', default='auto', metavar='auto|disk=NAME|'
                                                 'firstdisk=LIST',
-        help='Disk to install on (default: auto).'),
+        help='Disk to install on (default: auto, the disk that the image '
+             'was written to).'),
     cfg.MultiStrOpt(
         'install-option', default=[], metavar='WORD',
         help="Further option of the kickstart's install command, such as "
@@ -93,6 +94,9 @@ FIRST_BOOT = [
     Flag('only-management', default=False,
          help='Set up the management network of a host and leave all other '
               'networks of its config drive alone (default: no).'),
+    Flag('keep-config-drive', default=False,
+         help='Do not overwrite the config drive when it was read, though it '
+              'holds a password, perhaps (default: no).'),
     Flag('ssh', default=True,
          help='Enable and start SSH at first boot (default: yes).'),
     Flag('shell', default=True,

@@ -224,6 +224,11 @@ def advanced(option: str, value: int) -> Argv:
             option, '--int-value', str(value))
 
 
+def welcome(text: str) -> Argv:
+    """Set the text of the console's first screen."""
+    return ('esxcli', 'system', 'welcomemsg', 'set', '--message', text)
+
+
 def hostsvc(verb: str) -> Argv:
     """Have hostd do something with a service."""
     return ('vim-cmd', f'hostsvc/{verb}')

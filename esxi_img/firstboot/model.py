@@ -188,9 +188,11 @@ class Settings:
     :param shell: enable and start the ESXi shell
     :param root_hash: the image holds a hash of root's password, which is
         the same on every host
+    :param keep_config_drive: do not overwrite it once it was read
     """
 
     only_management: bool = False
     ssh: bool = True
     shell: bool = True
     root_hash: bool = False
+    keep_config_drive: bool = False

@@ -13,6 +13,7 @@
 """From a description and the facts to all that follows from them."""
 
 from typing import Iterator
+from typing import List
 from typing import Optional
 from typing import Tuple
 
@@ -27,30 +28,38 @@ from . import wiring
 
 
 def outcome_of(description: model.Model, nics: Tuple[host.Nic, ...],
-               installed: Optional[host.Host], settings: model.Settings
-               ) -> outcome.Outcome:
+               installed: Optional[host.Host], settings: model.Settings,
+               *, root_password: Optional[str] = None,
+               leave_network: bool = False) -> outcome.Outcome:
     """What the installer does, and what first boot does after it.
 
     :param nics: those of the host, in their natural order
     :param installed: the facts; None for a host just installed with the
         lines that this comes to
+    :param root_password: where root's came from, of a host that has one
+    :param leave_network: the facts do not say enough of it
     """
     identity = description.identity
     wanted = topology.wanted(description.network, nics,
                              settings.only_management)
     install = installer.install(wanted, nics, identity.hostname)
     have = installed or installer.installed(install, nics)
-    network, found = wiring.network(have.network, wanted.network,
-                                    wanted.fallback)
+    network: List[steps.Step] = []
+    others: List[steps.Step] = []
+    found: List[model.Problem] = []
+    if not leave_network:
+        network, found = wiring.network(have.network, wanted.network,
+                                        wanted.fallback)
+        others = [*services.resolver(have.network, wanted.network,
+                                     wanted.fallback),
+                  *wiring.routes(have.network, wanted.network)]
     done = [*network,
             *services.hostname(have, identity.hostname),
-            *services.resolver(have.network, wanted.network,
-                               wanted.fallback),
-            *wiring.routes(have.network, wanted.network),
+            *others,
             *services.keys(have, list(identity.ssh_keys)),
             *services.services(have, settings),
             *services.certificate(have, identity.hostname)]
-    root_password = _root_password(identity, settings)
+    root_password = root_password or _root_password(identity, settings)
     problems = (*description.problems, *wanted.problems, *found,
                 *_logins(identity, root_password, settings))
     return outcome.Outcome(

@@ -64,9 +64,11 @@ class Wishes:
 class Kickstart:
     """A checked kickstart and what there is to say about it.
 
-    Only ``text`` holds secrets.
+    Only ``text`` and ``safe`` hold secrets.
 
     :param text: the whole kickstart
+    :param install: the install command that our include is going to give
+    :param safe: what our includes hold at first, by file name
     :param left_out: commands of ours that gave way to the user's
     :param added: our command lines
     :param includes: the user's %include paths
@@ -74,6 +76,8 @@ class Kickstart:
     """
 
     text: str = dataclasses.field(repr=False)
+    install: str
+    safe: Mapping[str, bytes] = dataclasses.field(repr=False)
     left_out: tuple[str, ...]
     added: tuple[str, ...]
     includes: tuple[str, ...]
@@ -135,8 +139,8 @@ def merge(wishes: Wishes, head: str | None = None,
     """
     if wishes.root_password_hash is not None:
         check_hash(wishes.root_password_hash, HASH_OPTION)
-    wanted = ours.commands(wishes.install_disk, wishes.install_options,
-                           wishes.root_password_hash)
+    install = ours.install(wishes.install_disk, wishes.install_options)
+    wanted = ours.commands()
     theirs = text.lines(_ended(head or ''), name)
     script = text.parse(theirs)
     written = dict(_written(script))
@@ -146,11 +150,14 @@ def merge(wishes: Wishes, head: str | None = None,
     added = [line for need, line in wanted.items() if need not in given]
     merged = (*theirs[:script.room], *_ours([MARK, *added] if added else []),
               *theirs[script.room:], *_ours(sections))
-    problems = grammar.check(text.parse(merged), name, presumed)
+    problems = grammar.check(text.parse(merged), name,
+                             {*presumed, *ours.INCLUDED})
     if problems:
         raise errors.InputError(*problems)
     return Kickstart(
         text=''.join(line.text for line in merged),
+        install=install,
+        safe=ours.safe(wishes.root_password_hash),
         left_out=tuple(_left_out(given)),
         added=tuple(redact.redact(line) for line in added),
         includes=_includes(script),
@@ -175,6 +182,10 @@ def _written(script: text.Script) -> Iterator[tuple[str, str]]:
                 shown = '' if command.name == need else f' ({command.name})'
                 yield need, f'given by {command.where}{shown}'
                 break
+    for need, path in ours.INCLUDED.items():
+        for command in script.commands:
+            if command.name == '%include' and _safe_words(command) == [path]:
+                yield need, f'given by {command.where} (%include {path})'
 
 
 def _includes(script: text.Script) -> tuple[str, ...]:
@@ -248,13 +259,11 @@ def _odd_commands(script: text.Script) -> Iterator[str]:
 
 def _notes(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
     yield from _without_effect(wishes, given)
-    if 'install' not in given and wishes.install_disk == 'auto':
-        yield ('--install-disk auto is --firstdisk: on a machine with several '
-               'disks the installer may choose, and erase, another disk than '
-               'that of the image')
-    elif 'install' not in given:
-        yield (f'--install-disk {wishes.install_disk}: a machine that still '
-               'boots from the disk of the image installs again and again')
+    for need, what in (('install', 'the disk of the image'),
+                       ('rootpw', 'admin_pass of the config drive'),
+                       ('network', 'the network of the config drive')):
+        if need in given:
+            yield (f'{need} is {given[need]}: {what} is not looked at')
     if 'rootpw' not in given and wishes.root_password_hash is None:
         yield ('no root password hash: hosts without admin_pass will get an '
                'unguessable root password')

@@ -18,6 +18,7 @@ import re
 
 from esxi_img import errors
 from esxi_img.kickstart import grammar
+from esxi_img.kickstart import sections
 
 _CRYPT64 = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 # Printable ASCII without what quoting would have to escape.
@@ -43,22 +44,36 @@ def _nobody() -> str:
 LOCKED = f'$6$esxi.img.nobody.${_nobody()}'
 
 
-def commands(disk: str, options: Sequence[str], hashed: str | None
-             ) -> Mapping[str, str]:
-    """Every command a kickstart of ours gives, by what it provides.
+# Where our scripts write what is known only on the host.
+INCLUDED: Mapping[str, str] = {
+    'install': f'{sections.WORK}/disk.cfg',
+    'rootpw': f'{sections.WORK}/rootpw.cfg',
+    'network': f'{sections.WORK}/network.cfg',
+}
+# What stands for the name of the disk that the image was written to.
+IMAGE_DISK = 'IMAGE-DISK'
 
-    :param disk: auto, disk=NAME or firstdisk=LIST
-    :param options: further words of the install command
+
+def commands() -> Mapping[str, str]:
+    """Every command a kickstart of ours gives, by what it provides."""
+    return {'vmaccepteula': 'vmaccepteula',
+            **{need: f'%include {path}' for need, path in INCLUDED.items()},
+            'reboot': 'reboot'}
+
+
+def safe(hashed: str | None) -> Mapping[str, bytes]:
+    """What the includes hold before anything is known of the host.
+
+    No disk: then the installer stops, and nothing is erased.
+
     :param hashed: root's password as a crypt string, None for LOCKED
-    :raises RequestError: disk or options make no sense to the installer
     """
-    return {
-        'vmaccepteula': 'vmaccepteula',
-        'install': install(disk, options),
+    lines = {
+        'disk': '# no disk is known to be the one to install on',
         'rootpw': f'rootpw --iscrypted {hashed or LOCKED}',
-        'network': 'network --bootproto=dhcp --addvmportgroup=0',
-        'reboot': 'reboot',
-    }
+        'network': 'network --bootproto=dhcp --addvmportgroup=0'}
+    return {f'{name}.cfg': f'{line}\n'.encode('ascii')
+            for name, line in lines.items()}
 
 
 def install(disk: str, options: Sequence[str] = ()) -> str:
@@ -103,7 +118,7 @@ def _check_disk(disk: str) -> Iterator[str]:
 
 def _disk_word(disk: str) -> str:
     if disk == 'auto':
-        return '--firstdisk'
+        return f'--disk={IMAGE_DISK}'
     kind, _, value = disk.partition('=')
     return f'--{kind}=' + ','.join(
         item.strip(' ') for item in value.split(','))

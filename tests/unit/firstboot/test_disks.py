@@ -304,6 +304,11 @@ class TestOurs(TestCase):
             'cannot be read: No such file or directory',
             disks.look(disk, DISK, ESP).defect)
 
+    def test_failed_once_is_not_tried_again(self) -> None:
+        self.put('naa.1', tables.ours())
+        disk = dataclasses.replace(self.host.listed()[0], error='no medium')
+        self.assertEqual('no medium', disks.look(disk, DISK, ESP).defect)
+
     def test_model_is_kept(self) -> None:
         self.put('naa.1', tables.ours())
         disk = dataclasses.replace(self.host.listed()[0], model='LOGICAL')

@@ -118,6 +118,12 @@ class TestCrypt(base.TestCase):
             self.assertIn('no more than 4096', str(caught.exception))
             self.assertNotIn('yz', str(caught.exception))
 
+    def test_limit_is_not_crypts(self) -> None:
+        module = system(f'$6${SALT_TEXT}$' + 'x' * 86)
+        with unittest.mock.patch.dict(sys.modules, {'crypt': module}), \
+                self.assertRaisesRegex(ValueError, 'no more than 4096'):
+            shacrypt.hashed('x' * 4097, SALT)
+
     def test_rounds_have_a_top(self) -> None:
         with unittest.mock.patch.object(
                 shacrypt, '_digest', return_value=bytes(64)) as digest:
@@ -178,7 +184,7 @@ class TestHashed(base.TestCase):
                 f'$6${SALT_TEXT}$', f'$6${SALT_TEXT}$' + 'x' * 85,
                 f'$6${SALT_TEXT}$' + 'x' * 87,
                 f'$6${SALT_TEXT}$' + 'x' * 86 + '\n',
-                '$6$another$' + 'x' * 86,
+                '$6$another$' + 'x' * 86, f'$6${"y" * 16}$' + 'x' * 86,
                 OSError(22, 'Invalid argument')):
             with self.subTest(result=result):
                 self.assertEqual(self.own, self.hashed(system(result)))

@@ -1,0 +1,91 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Writes a file whole, or not at all."""
+
+import os
+import stat
+
+from . import steps
+
+
+def write(file: steps.File) -> None:
+    """Write a file of a plan.
+
+    :raises OSError: it cannot be written; what was there is as it was
+    :raises ValueError: no file can have such a name or content
+    """
+    # What was read with this error handler gets its bytes back.
+    replace(file.path, file.content.encode('utf-8', 'surrogateescape'),
+            file.mode)
+
+
+def replace(path: str, data: bytes, mode: int) -> None:
+    """Write beside the file, then rename; missing folders are made.
+
+    ESXi saves a file of /etc only if it carries the sticky bit, so a file
+    that had it keeps it.
+
+    :raises OSError: it cannot be written; what was there is as it was
+    """
+    _make(os.path.dirname(path))
+    beside = path + '.new'
+    _remove(beside)
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
+                 mode)
+    try:
+        try:
+            _chmod(fd, mode | _sticky(path))
+            _write(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(beside, path)
+    except BaseException:
+        _remove(beside)
+        raise
+
+
+def _make(folder: str) -> None:
+    """Make a folder, and those above it, as one that all may enter."""
+    if folder and not os.path.isdir(folder):
+        _make(os.path.dirname(folder))
+        os.mkdir(folder, 0o755)
+
+
+def _sticky(path: str) -> int:
+    try:
+        return os.lstat(path).st_mode & stat.S_ISVTX
+    except OSError:
+        return 0
+
+
+def _chmod(fd: int, mode: int) -> None:
+    """Set the mode whatever the umask is, where there are modes."""
+    try:
+        os.fchmod(fd, mode)
+    except OSError:
+        # FAT, as a bootbank is, has none.
+        pass
+
+
+def _write(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest):]
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,132 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import errno
+import os
+import pathlib
+import stat
+from unittest import mock
+
+from esxi_img.firstboot import files
+from esxi_img.firstboot import steps
+from tests import base
+
+
+def mode_of(path: pathlib.Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+class FilesTests(base.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = self.tmp()
+        self.path = self.folder / 'file'
+
+    def write(self, content: str, mode: int = 0o600) -> None:
+        files.write(steps.File(str(self.path), content, mode))
+
+    def umask(self, mask: int) -> None:
+        self.addCleanup(os.umask, os.umask(mask))
+
+    def test_content_and_mode_whatever_the_umask(self) -> None:
+        for mask in (0, 0o022, 0o077):
+            self.umask(mask)
+            for mode in (0o600, 0o644, 0o755):
+                with self.subTest(mask=oct(mask), mode=oct(mode)):
+                    self.write('ä\n', mode)
+                    self.assertEqual('ä\n'.encode(), self.path.read_bytes())
+                    self.assertEqual(mode, mode_of(self.path))
+        self.assertEqual([self.path], list(self.folder.iterdir()))
+
+    def test_folders_are_made(self) -> None:
+        self.umask(0)
+        self.path = self.folder / 'etc' / 'ssh' / 'keys-root' / 'file'
+        self.write('x')
+        self.assertEqual('x', self.path.read_text())
+        for folder in list(self.path.parents)[:3]:
+            self.assertEqual(0o755, mode_of(folder))
+
+    def test_bytes_that_are_no_text_come_back(self) -> None:
+        data = b'\xff\xfe key\n'
+        self.write(data.decode('utf-8', 'surrogateescape'))
+        self.assertEqual(data, self.path.read_bytes())
+
+    def test_a_whole_file_takes_the_place_of_another(self) -> None:
+        self.write('much longer than what follows', 0o644)
+        before = self.path.open()
+        self.addCleanup(before.close)
+        self.write('short')
+        self.assertEqual('short', self.path.read_text())
+        self.assertEqual(0o600, mode_of(self.path))
+        self.assertEqual('much longer', before.read(11))
+
+    def test_what_a_crash_left_behind_is_no_hindrance(self) -> None:
+        elsewhere = self.folder / 'elsewhere'
+        elsewhere.write_text('mine')
+        (self.folder / 'file.new').symlink_to(elsewhere)
+        self.write('x')
+        self.assertEqual(('x', 'mine'), (self.path.read_text(),
+                                         elsewhere.read_text()))
+        self.assertFalse(self.path.is_symlink())
+
+    def test_the_sticky_bit_stays(self) -> None:
+        self.path.write_text('')
+        self.path.chmod(0o1600)
+        self.write('x', 0o640)
+        self.assertEqual(0o1640, mode_of(self.path))
+
+    def test_no_modes_as_on_fat(self) -> None:
+        with mock.patch.object(os, 'fchmod', side_effect=PermissionError):
+            self.write('x', 0o644)
+        self.assertEqual('x', self.path.read_text())
+
+    def test_a_failure_leaves_the_old_file(self) -> None:
+        self.path.write_text('old')
+        full = OSError(errno.ENOSPC, 'no space')
+        for name in ('write', 'fsync', 'replace'):
+            with self.subTest(name), \
+                    mock.patch.object(os, name, side_effect=full), \
+                    self.assertRaises(OSError):
+                self.write('new')
+            self.assertEqual('old', self.path.read_text())
+            self.assertEqual([self.path], list(self.folder.iterdir()))
+
+    def test_it_is_on_the_disk_before_it_has_the_name(self) -> None:
+        calls = []
+        real = {name: getattr(os, name) for name in ('fsync', 'replace')}
+        with mock.patch.multiple(os, **{
+                name: lambda *args, name=name: (
+                    calls.append(name), real[name](*args))
+                for name in real}):
+            self.write('x')
+        self.assertEqual(['fsync', 'replace'], calls)
+
+    def test_short_writes(self) -> None:
+        write = os.write
+        with mock.patch.object(os, 'write', side_effect=lambda fd, data:
+                               write(fd, data[:3])):
+            self.write('0123456789')
+        self.assertEqual('0123456789', self.path.read_text())
+
+    def test_no_such_place(self) -> None:
+        self.path.write_text('x')
+        self.path = self.path / 'below' / 'file'
+        with self.assertRaises(OSError):
+            self.write('x')
+
+    def test_no_such_name_or_content(self) -> None:
+        with self.assertRaises(ValueError):
+            self.write('\ud800')
+        self.path = self.folder / 'a\0b'
+        with self.assertRaises(ValueError):
+            self.write('x')
