@@ -35,17 +35,16 @@ from .running import Run
 
 T = TypeVar('T')
 
-# Seconds, and further tries of a command: what reads the NICs, for one,
-# fails now and then while the host starts.
+# Seconds that a command may take, and between two tries: what reads the
+# NICs, for one, fails now and then while the host starts.
 TIMEOUT = 60
 TRIES = 5
 PAUSE = 5
-WAIT = 300
-WAIT_PAUSE = 10
-WAIT_TIMEOUT = 30
 
 _WHERE = 'host'
 _HOSTD = ('vim-cmd', 'hostsvc/runtimeinfo')
+_HOSTD_TIMEOUT = 30
+_HOSTD_PAUSE = 10
 _CERTIFICATE = ('openssl', 'x509', '-in', '/etc/vmware/ssl/rui.crt',
                 '-noout', '-subject')
 # 'subject=C = US, CN = x', 'subject= /C=US/CN=x', 'subject=CN=x,C=US'.
@@ -78,7 +77,8 @@ def collect(run: Run, sleep: Callable[[float], None], wait: float,
         the network needs: the NICs, switches, port groups and interfaces,
         with their IPv4 addresses, none naming one that is not there
     """
-    program, problems = 'esxcli', []
+    program = 'esxcli'
+    problems: List[model.Problem] = []
     if not _hostd_answers(run, sleep, wait):
         program = 'localcli'
         problems.append(model.Problem(
@@ -103,13 +103,13 @@ def collect(run: Run, sleep: Callable[[float], None], wait: float,
 def _hostd_answers(run: Run, sleep: Callable[[float], None],
                    wait: float) -> bool:
     while True:
-        result = run(_HOSTD, WAIT_TIMEOUT)
+        result = run(_HOSTD, max(1, min(wait, _HOSTD_TIMEOUT)))
         if result.status == 0:
             return True
-        wait -= result.seconds + WAIT_PAUSE
+        wait -= result.seconds + _HOSTD_PAUSE
         if wait < 0:
             return False
-        sleep(WAIT_PAUSE)
+        sleep(_HOSTD_PAUSE)
 
 
 class _Asker:
@@ -126,30 +126,42 @@ class _Asker:
 
     def ask(self, command: str, reader: Callable[[List[tables.Row]], T],
             *options: str) -> Optional[T]:
-        """What a command tells; None, with a problem, if it does not."""
-        words = (*command.split(), *options)
+        """What a command tells; None, with a problem, if it does not.
+
+        :param options: of the command; names of things stand second
+        """
         why = ''
         for number in range(self._tries):
             if number:
                 self._sleep(PAUSE)
-            # Text is not the same in all releases, JSON is not always there.
-            for parse, formatter in (
-                    (tables.from_json, ('--formatter=json',)),
-                    (tables.from_text, ())):
-                result = self._run((self._program, *formatter, *words),
-                                   TIMEOUT)
-                why = _failure(result)
-                if result.status is None:
-                    break
-                try:
-                    if not why:
-                        return reader(parse(result.output))
-                except tables.BadAnswer as error:
-                    why = str(error)
+            found, why = self._ask_once((*command.split(), *options), reader)
+            if not why:
+                return found
         # A host that does not answer at all must not take hours.
         self._tries = 1
-        self.note(command, why)
+        self.note(' '.join((command, *map(quote, options[1:]))), why)
         return None
+
+    def _ask_once(self, words: Tuple[str, ...],
+                  reader: Callable[[List[tables.Row]], T]
+                  ) -> Tuple[Optional[T], str]:
+        """What they tell, and why they do not; '' if they do.
+
+        Text differs from release to release, so JSON comes first.
+        """
+        why = ''
+        for parse, formatter in ((tables.from_json, ('--formatter=json',)),
+                                 (tables.from_text, ())):
+            result = self._run((self._program, *formatter, *words), TIMEOUT)
+            why = _failure(result)
+            if result.status is None:
+                break
+            try:
+                if not why:
+                    return reader(parse(result.output)), ''
+            except tables.BadAnswer as error:
+                why = str(error)
+        return None, why
 
     def note(self, command: str, why: str) -> None:
         """Add a problem."""

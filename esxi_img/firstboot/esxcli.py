@@ -46,10 +46,12 @@ _BALANCING = {
     'srcmac': host.MAC, 'mac': host.MAC,
     'iphash': host.IPHASH, 'explicit': host.EXPLICIT}
 DEFAULTS = {4: '0.0.0.0/0', 6: '::/0'}
+"""Networks of the default routes, by family."""
+
 _LENGTHS = {4: 'netmask', 6: 'prefix'}
 # Of addresses that neither DHCP nor router advertisements brought.
 _BY_HAND = ('manual', 'static')
-_NO_ADDRESS = ('', '0.0.0.0', '::', 'n/a')
+_NO_ADDRESS = ('', 'n/a')
 _VERSION = re.compile('[0-9]+([.][0-9]+)*')
 
 
@@ -122,10 +124,12 @@ def vmks_of(rows: List[Row]) -> Tuple[host.Vmk, ...]:
 
 
 def ipv4_of(rows: List[Row]) -> Dict[str, Optional[str]]:
-    """From ``network ip interface ipv4 get``.
+    """From ``network ip interface ipv4 get``; one at least.
 
     :returns: by interface: as host.Vmk.ipv4
     """
+    if not rows:
+        raise BadAnswer('names none')
     return {row.text('name'): _ipv4(row) for row in rows}
 
 
@@ -245,10 +249,12 @@ def _ipv4(row: Row) -> Optional[str]:
     kind = row.text('addresstype').lower()
     if kind == model.DHCP:
         return kind
-    if kind not in (*_BY_HAND, 'none'):
+    if kind == 'none':
+        return None
+    if kind not in _BY_HAND:
         raise BadAnswer(f'{quote(kind)} is no type of an address')
     own, length = _network(row, 'ipv4address', 'ipv4netmask', 4)
-    return f'{own}/{length}' if kind != 'none' and int(own) else None
+    return f'{own}/{length}' if int(own) else None
 
 
 def _network(row: Row, key: str, mask: str, family: int
@@ -265,12 +271,12 @@ def _network(row: Row, key: str, mask: str, family: int
 
 def _gateway(row: Row, family: int) -> Optional[str]:
     """None: there is none."""
-    if str(row.value('gateway')).strip().lower() in _NO_ADDRESS:
+    if str(row.value('gateway') or '').strip().lower() in _NO_ADDRESS:
         return None
     found = row.read('gateway', address.ip)
     if found.version != family:
         raise BadAnswer(f'gateway: {found} is no IPv{family} address')
-    return address.canonical(found)
+    return address.canonical(found) if int(found) else None
 
 
 def _mode(row: Row) -> Optional[str]:

@@ -19,21 +19,30 @@ from . import steps
 
 
 def write(file: steps.File) -> None:
-    """Write a file of a plan.
+    """Write a file of a plan; one that is there is written in place.
 
-    :raises OSError: it cannot be written; what was there is as it was
+    ESXi saves a file of /etc when it sees it change and it carries the
+    sticky bit; nobody says what it makes of a rename.
+
+    :raises OSError: it cannot be written
     :raises ValueError: no file can have such a name or content
     """
     # What was read with this error handler gets its bytes back.
-    replace(file.path, file.content.encode('utf-8', 'surrogateescape'),
-            file.mode)
+    data = file.content.encode('utf-8', 'surrogateescape')
+    if not os.path.isfile(file.path) or os.path.islink(file.path):
+        replace(file.path, data, file.mode)
+        return
+    fd = os.open(file.path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+    try:
+        _chmod(fd, file.mode | _sticky(file.path))
+        _write(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def replace(path: str, data: bytes, mode: int) -> None:
     """Write beside the file, then rename; missing folders are made.
-
-    ESXi saves a file of /etc only if it carries the sticky bit, so a file
-    that had it keeps it.
 
     :raises OSError: it cannot be written; what was there is as it was
     """

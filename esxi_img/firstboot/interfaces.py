@@ -32,9 +32,10 @@ def rebuilds(have: host.Network, want: host.Network, vmk: host.Vmk) -> bool:
         return False
     there = have.portgroup(old.portgroup)
     wish = want.portgroup(vmk.portgroup)
+    taken = any(one.mac == vmk.mac for one in have.vmks if one is not old)
     return bool(old.portgroup != vmk.portgroup
                 or not there or not wish or there.vswitch != wish.vswitch
-                or vmk.mac_matters and old.mac != vmk.mac)
+                or vmk.mac_matters and old.mac != vmk.mac and not taken)
 
 
 def build(chain: Chain, have: host.Network, want: host.Network,

@@ -33,8 +33,9 @@ from .netvalue import quote
 
 FILE = 'network_data.json'
 
-_DOMAIN = re.compile(r'(?!.{254})[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*',
-                     re.ASCII | re.IGNORECASE)
+_DOMAIN = re.compile(
+    r'(?!.{254})(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*',
+    re.ASCII | re.IGNORECASE)
 
 
 def parse(value: Any) -> Tuple[Optional[NetworkData], Tuple[Problem, ...]]:

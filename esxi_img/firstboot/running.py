@@ -90,6 +90,7 @@ def run(argv: Sequence[str], timeout: float) -> Result:
         in_time = _follow(process, pipes, begun + timeout)
         if not in_time:
             _end(process, pipes)
+        _drain(pipes)
     except BaseException:
         _signal(process, signal.SIGKILL)
         raise
@@ -147,10 +148,14 @@ def _follow(process: 'subprocess.Popen[bytes]', pipes: _Pipes,
             return False
         busy = _read(pipes, min(pause, left))
         pause = _SHORTEST if busy else min(2 * pause, _LONGEST)
+    return True
+
+
+def _drain(pipes: _Pipes) -> None:
+    """Read what was written before; somebody may go on writing."""
     for _ in range(_PIPE // _CHUNK):
         if not _read(pipes, 0):
             break
-    return True
 
 
 def _read(pipes: _Pipes, wait: float) -> bool:
@@ -181,7 +186,7 @@ def _is_there(process: 'subprocess.Popen[bytes]') -> bool:
         os.killpg(process.pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except OSError:
         return True
     return True
 

@@ -88,7 +88,8 @@ def keys(have: host.Host, wanted: List[str]) -> List[steps.Step]:
 def _major(version: Optional[str]) -> int:
     """The first number of a version; of an unknown one, that of a new one."""
     first = (version or '').partition('.')[0]
-    return int(first) if first.isdigit() else _KEY_SINCE
+    return int(first) if first.isascii() and first.isdigit() \
+        else _KEY_SINCE
 
 
 def services(have: host.Host, settings: model.Settings) -> List[steps.Step]:

@@ -84,8 +84,8 @@ class Row(Dict[str, Any]):
         value = meant(key, self.value(key), netvalue.integer)
         if least <= value <= most:
             return value
-        raise BadAnswer(f'{quote(key)}: {quote(value)} is not from {least} to '
-                        f'{most}')
+        raise BadAnswer(f'{quote(key)}: {quote(value)} is not from {least} '
+                        f'to {most}')
 
     def flag(self, key: str) -> bool:
         """A boolean."""
@@ -93,7 +93,8 @@ class Row(Dict[str, Any]):
         word = str(value).lower()
         if word in _FLAGS:
             return _FLAGS[word]
-        raise BadAnswer(f'{quote(key)}: {quote(value)} is neither true nor false')
+        raise BadAnswer(f'{quote(key)}: {quote(value)} is neither true nor '
+                        'false')
 
     def read(self, key: str, reader: Callable[[str], T]) -> T:
         """What a reader makes of a text; its ValueError says why not."""

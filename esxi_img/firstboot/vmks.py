@@ -22,10 +22,14 @@ from typing import Optional
 from typing import Sequence
 from typing import Set
 from typing import Tuple
+from typing import Union
 
 from . import host
 from . import management
 from . import model
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 # DHCPv6 is asked for more than SLAAC is.
 _MODES = (model.DHCPV6_STATEFUL, model.DHCPV6_STATELESS, model.SLAAC)
@@ -179,7 +183,9 @@ def routes(made: Sequence[Made], subnets: Sequence[model.Subnet]) -> Routes:
     :param subnets: all, in the order of the description
     """
     interfaces = {where: one.vmk for one in made for where in one.subnets}
-    near = _Near([one.vmk for one in made])
+    own = {str(ipaddress.ip_interface(text).network) for one in made
+           for text in (one.vmk.ipv4, *one.vmk.ipv6) if text not in (
+               None, 'dhcp')}
     defaults: Dict[str, host.Route] = {}
     others: Dict[str, host.Route] = {}
     problems: List[model.Problem] = []
@@ -187,7 +193,8 @@ def routes(made: Sequence[Made], subnets: Sequence[model.Subnet]) -> Routes:
         vmk = interfaces.get(subnet.where)
         for route in subnet.routes if vmk else ():
             assert vmk
-            usable = near.reaches(route.gateway, vmk)
+            reached = _reaches(route.gateway, vmk)
+            usable = reached and route.network not in own
             kind = defaults if route.network in (
                 management.DEFAULT.values()) else others
             first = kind.setdefault(route.network, host.Route(
@@ -197,44 +204,37 @@ def routes(made: Sequence[Made], subnets: Sequence[model.Subnet]) -> Routes:
                     route.where, f'another route to {route.network}, via '
                     f'{route.gateway}: the one via {first.gateway} is kept'))
             elif not usable and first.why == route.where:
-                problems.append(model.Problem(
-                    route.where, f'gateway {route.gateway} is on none of the '
-                    "host's networks (off-link): ESXi takes no such route"))
+                problems.append(model.Problem(route.where, _useless(
+                    route, reached)))
     return Routes(defaults.get(management.DEFAULT[4]),
                   defaults.get(management.DEFAULT[6]),
                   tuple(others.values()), tuple(problems))
 
 
-class _Near:
-    """Tells what the interfaces reach without a gateway."""
-
-    def __init__(self, vmks: Sequence[host.Vmk]) -> None:
-        self._networks: Dict[Tuple[int, int], Set[int]] = {}
-        for vmk in vmks:
-            for text in (vmk.ipv4, *vmk.ipv6):
-                if text and text != 'dhcp':
-                    self._add(text)
-
-    def _add(self, text: str) -> None:
-        network = ipaddress.ip_interface(text).network
-        shift = network.max_prefixlen - network.prefixlen
-        self._networks.setdefault((network.version, shift), set()).add(
-            int(network.network_address) >> shift)
-
-    def reaches(self, gateway: str, vmk: host.Vmk) -> bool:
-        """What DHCP or router advertisements will bring is not known here."""
-        address = ipaddress.ip_address(gateway)
-        if address.is_link_local or (
-                vmk.ipv4 == 'dhcp' if address.version == 4
-                else vmk.ipv6_mode is not None):
-            return True
-        return any(int(address) >> shift in networks
-                   and not (version == 4 and _is_edge(int(address), shift))
-                   for (version, shift), networks in self._networks.items()
-                   if version == address.version)
+def _useless(route: model.Route, reached: bool) -> str:
+    if reached:
+        return f'{route.network} is a network of the host itself: no route'
+    return (f'gateway {route.gateway} is not on the network of its interface '
+            '(off-link): ESXi takes no such route')
 
 
-def _is_edge(address: int, shift: int) -> bool:
+def _reaches(gateway: str, vmk: host.Vmk) -> bool:
+    """Whether the gateway is on the interface's own network.
+
+    What DHCP or router advertisements will bring is not known here.
+    """
+    address = ipaddress.ip_address(gateway)
+    if address.version == 6 and address.is_link_local or (
+            vmk.ipv4 == 'dhcp' if address.version == 4
+            else vmk.ipv6_mode is not None):
+        return True
+    own = (vmk.ipv4,) if address.version == 4 else vmk.ipv6
+    return any(address in network and not _is_edge(address, network)
+               for network in (ipaddress.ip_interface(text).network
+                               for text in own if text))
+
+
+def _is_edge(address: Address, network: Network) -> bool:
     """Whether it is the network's own address, or its broadcast address."""
-    last = (1 << shift) - 1
-    return shift > 1 and address & last in (0, last)
+    return address.version == 4 and network.prefixlen < 31 and address in (
+        network.network_address, network.broadcast_address)

@@ -17,6 +17,7 @@ are any, form one group, and each of them says how it is taken back.  What
 nobody described stays as it is.
 """
 
+from dataclasses import replace
 from typing import List
 from typing import Optional
 from typing import Tuple
@@ -43,6 +44,7 @@ def network(have: host.Network, want: host.Network, fallback: bool
     kept = _management_uplinks(have) if fallback else ()
     if not fallback:
         result += _management(have, want, problems)
+        have = _after(have, want)
     for switch in want.vswitches[1:]:
         if set(kept) & set(switch.uplinks):
             problems.append(model.Problem(
@@ -79,6 +81,20 @@ def routes(have: host.Network, want: host.Network) -> List[steps.Step]:
             some.add(f'route.{route.network}', commands.route('add', route),
                      route.why, probe=_listed(route))
     return some.steps
+
+
+def _after(have: host.Network, want: host.Network) -> host.Network:
+    """What is left to do once management has its NICs and its MAC."""
+    mine, vmk = want.vswitches[0], want.vmks[0]
+    rebuilt = interfaces.rebuilds(have, want, vmk)
+    return replace(have, vmks=tuple(
+        replace(one, mac=vmk.mac) if rebuilt and one.name == vmk.name else one
+        for one in have.vmks), vswitches=tuple(
+        replace(one, uplinks=tuple(
+            uplink for uplink in one.uplinks
+            if (uplink in mine.uplinks) == (one.name == mine.name)
+            or not mine.uplinks))
+        for one in have.vswitches))
 
 
 def _management_uplinks(have: host.Network) -> Tuple[str, ...]:

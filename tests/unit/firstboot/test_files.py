@@ -65,10 +65,19 @@ class FilesTests(base.TestCase):
         self.write('much longer than what follows', 0o644)
         before = self.path.open()
         self.addCleanup(before.close)
-        self.write('short')
+        files.replace(str(self.path), b'short', 0o600)
         self.assertEqual('short', self.path.read_text())
         self.assertEqual(0o600, mode_of(self.path))
         self.assertEqual('much longer', before.read(11))
+
+    def test_a_file_of_a_plan_is_written_in_place(self) -> None:
+        self.write('much longer than what follows', 0o644)
+        self.path.chmod(0o1644)
+        before = self.path.stat().st_ino
+        self.write('short')
+        self.assertEqual('short', self.path.read_text())
+        self.assertEqual(before, self.path.stat().st_ino)
+        self.assertEqual(0o1600, self.path.stat().st_mode & 0o7777)
 
     def test_what_a_crash_left_behind_is_no_hindrance(self) -> None:
         elsewhere = self.folder / 'elsewhere'
@@ -86,7 +95,8 @@ class FilesTests(base.TestCase):
         self.assertEqual(0o1640, mode_of(self.path))
 
     def test_no_modes_as_on_fat(self) -> None:
-        with mock.patch.object(os, 'fchmod', side_effect=PermissionError):
+        with mock.patch.object(os, 'fchmod', autospec=True,
+                               side_effect=PermissionError):
             self.write('x', 0o644)
         self.assertEqual('x', self.path.read_text())
 
@@ -95,9 +105,10 @@ class FilesTests(base.TestCase):
         full = OSError(errno.ENOSPC, 'no space')
         for name in ('write', 'fsync', 'replace'):
             with self.subTest(name), \
-                    mock.patch.object(os, name, side_effect=full), \
+                    mock.patch.object(os, name, autospec=True,
+                                      side_effect=full), \
                     self.assertRaises(OSError):
-                self.write('new')
+                files.replace(str(self.path), b'new', 0o600)
             self.assertEqual('old', self.path.read_text())
             self.assertEqual([self.path], list(self.folder.iterdir()))
 
@@ -113,7 +124,8 @@ class FilesTests(base.TestCase):
 
     def test_short_writes(self) -> None:
         write = os.write
-        with mock.patch.object(os, 'write', side_effect=lambda fd, data:
+        with mock.patch.object(os, 'write', autospec=True,
+                               side_effect=lambda fd, data:
                                write(fd, data[:3])):
             self.write('0123456789')
         self.assertEqual('0123456789', self.path.read_text())

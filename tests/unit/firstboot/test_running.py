@@ -20,8 +20,7 @@ from unittest import mock
 from esxi_img.firstboot import running
 from tests import base
 
-IGNORING = ('import signal, time; signal.signal(signal.SIGTERM, '
-            'signal.SIG_IGN); print("ready", flush=True); time.sleep(60)')
+IGNORING = 'trap "" TERM; echo ready; exec sleep 60'
 
 
 def python(source: str, *args: str) -> list[str]:
@@ -55,9 +54,9 @@ class RunTests(base.TestCase):
                     found.append(pid)
         return found
 
-    def soon(self, timeout: float = 0.3, grace: float = 0.3) -> float:
+    def soon(self, timeout: float = 0.2, grace: float = 0.2) -> float:
         """Have less patience; the timeout to use."""
-        less = mock.patch.multiple(running, GRACE=grace, PATIENCE=0.3)
+        less = mock.patch.multiple(running, GRACE=grace, PATIENCE=0.2)
         less.start()
         self.addCleanup(less.stop)
         return timeout
@@ -118,8 +117,17 @@ class RunTests(base.TestCase):
                 self.assertNotIn('Secret1!', repr(result) + result.error)
 
     def test_no_input(self) -> None:
-        self.assertEqual((0, ''), (
-            lambda one: (one.status, one.output))(running.run(['cat'], 10)))
+        mine, (end, start) = os.dup(0), os.pipe()
+        os.write(start, b'for this process')
+        os.close(start)
+        os.dup2(end, 0)
+        try:
+            result = running.run(['cat'], 10)
+        finally:
+            os.dup2(mine, 0)
+            os.close(mine)
+            os.close(end)
+        self.assertEqual((0, ''), (result.status, result.output))
 
     def test_environment(self) -> None:
         with mock.patch.dict(os.environ, {'PATH': '/some', 'MINE': '1'}):
@@ -183,14 +191,20 @@ class RunTests(base.TestCase):
         self.assertEqual(2, running.GRACE)
         result = running.run(shell(
             'trap "echo bye; exit 0" TERM; while :; do sleep 0.05; done'),
-            self.soon(grace=5))
+            self.soon(0.5, grace=5))
         self.assertEqual((None, 'bye\n'), (result.status, result.output))
         self.assertLess(result.seconds, 3)
 
+    def test_its_children_may_end_in_order(self) -> None:
+        result = running.run(shell(
+            'sh -c "$2" & sleep 60', '',
+            'trap "sleep 0.2; echo bye; exit" TERM; '
+            'while :; do sleep 0.05; done'), self.soon(0.5, grace=1))
+        self.assertEqual((None, 'bye\n'), (result.status, result.output))
+
     def test_one_that_ignores_sigterm(self) -> None:
-        result = running.run(python(
-            'import os, sys; open(sys.argv[1], "w").write(str(os.getpid()))\n'
-            + IGNORING, str(self.pids)), self.soon(0.7))
+        result = running.run(shell('echo $$ >> "$1"; ' + IGNORING,
+                                   str(self.pids)), self.soon(0.5))
         self.assertEqual((None, 'ready\n'), (result.status, result.output))
         self.assertEqual([], self.alive())
         self.assertLess(result.seconds, 3)
@@ -198,8 +212,8 @@ class RunTests(base.TestCase):
     def test_a_child_that_ignores_sigterm(self) -> None:
         """Its parent obeys, which must not be the end of the hunt."""
         result = running.run(shell(
-            '"$3" -c "$2" & echo $! >> "$1"; sleep 60',
-            str(self.pids), IGNORING, sys.executable), self.soon(0.7))
+            'sh -c "$2" & echo $! >> "$1"; sleep 60',
+            str(self.pids), IGNORING), self.soon(0.5))
         self.assertEqual((None, 'ready\n'), (result.status, result.output))
         self.assertEqual([], self.alive())
 
@@ -217,12 +231,16 @@ class RunTests(base.TestCase):
             'yes & echo $! >> "$1"; exit 6', str(self.pids)), 30)
         self.assertEqual(6, result.status)
         self.assertLess(result.seconds, 5)
+        with mock.patch.object(running, '_read', autospec=True,
+                               return_value=True) as read:
+            running._drain({})
+        self.assertEqual(16, read.call_count)
 
     def test_one_that_left_the_group(self) -> None:
         self.require('setsid')
         result = running.run(shell(
             'setsid sh -c "echo \\$\\$ >> $1; exec sleep 60" & sleep 60',
-            str(self.pids)), self.soon(0.7))
+            str(self.pids)), self.soon(0.5))
         self.assertIsNone(result.status)
         self.assertLess(result.seconds, 3)
         self.assertEqual(1, len(self.alive()))
@@ -230,8 +248,8 @@ class RunTests(base.TestCase):
     def test_one_that_nothing_ends(self) -> None:
         """As if it hung in the kernel."""
         self.soon()
-        with mock.patch.object(os, 'killpg') as killpg, \
-                mock.patch('subprocess.Popen.__del__'):
+        with mock.patch.object(os, 'killpg', autospec=True) as killpg, \
+                mock.patch('subprocess.Popen.__del__', autospec=True):
             result = running.run(shell(
                 'echo $$ >> "$1"; exec sleep 60', str(self.pids)), 0.5)
         self.assertIsNone(result.status)
@@ -244,8 +262,9 @@ class RunTests(base.TestCase):
 
     def test_one_that_may_not_be_ended(self) -> None:
         self.soon()
-        with mock.patch.object(os, 'killpg', side_effect=PermissionError), \
-                mock.patch('subprocess.Popen.__del__'):
+        with mock.patch.object(os, 'killpg', autospec=True,
+                               side_effect=PermissionError), \
+                mock.patch('subprocess.Popen.__del__', autospec=True):
             result = running.run(shell(
                 'echo $$ >> "$1"; exec sleep 60', str(self.pids)), 0.2)
         self.assertIsNone(result.status)
@@ -262,8 +281,9 @@ class RunTests(base.TestCase):
         def interrupt(*_: object) -> None:
             if self.alive():
                 raise KeyboardInterrupt
-        with mock.patch.object(running, '_read', side_effect=interrupt), \
-                mock.patch('subprocess.Popen.__del__'), \
+        with mock.patch.object(running, '_read', autospec=True,
+                               side_effect=interrupt), \
+                mock.patch('subprocess.Popen.__del__', autospec=True), \
                 self.assertRaises(KeyboardInterrupt):
             running.run(shell('echo $$ >> "$1"; exec sleep 60',
                               str(self.pids)), 30)

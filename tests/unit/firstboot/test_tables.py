@@ -116,10 +116,12 @@ class TestText(base.TestCase):
         for text in (
                 'Error: Unknown command or namespace network nic list',
                 'Connect to localhost failed: Connection failure\n\n',
-                'Name  MTU', 'vSwitch0\n', 'vSwitch0\n\n   Name: vSwitch0\n',
+                'Name  MTU', 'vSwitch0\n', 'vSwitch0\n   -\n',
+                'vSwitch0\n\n   Name: vSwitch0\n',
                 RECORDS + '\nvSwitch2', RECORDS + '\nvSwitch2\n   Na',
                 '   Name: a\n   name: b\n', '   Name: a\n   b\n',
-                'Name  Name\n----  ----\na     b\n', 'Name  MTU\n----  ---\nvmnic0  9\n',
+                'Name  Name\n----  ----\na     b\n',
+                'Name  MTU\n----  ---\nvmnic0  9\n',
                 '[{"Name": "vmk0"}]', '{\n    "Name": "vmk0",\n    "MTU'):
             with self.subTest(text=text):
                 self.assertRaises(tables.BadAnswer, tables.from_text, text)
