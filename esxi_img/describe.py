@@ -43,6 +43,8 @@ def as_dict(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
         'options': _options(recipe),
         'kickstart': {
             'text': given.kickstart.redacted(),
+            'install': given.kickstart.install,
+            'safe': given.kickstart.redacted_safe(),
             'added': list(given.kickstart.added),
             'left_out': list(given.kickstart.left_out),
             'includes': list(given.kickstart.includes)},
@@ -76,7 +78,11 @@ def _options(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
         'install_disk': options.install_disk,
         'install_options': list(options.install_option),
         'root_password_hash':
-            '(set)' if options.root_password_hash_file else None}
+            '(set)' if options.root_password_hash_file else None,
+        'only_management': options.only_management,
+        'keep_config_drive': options.keep_config_drive,
+        'ssh': options.ssh,
+        'shell': options.shell}
 
 
 def _boot_cfg(recipe: recipe_module.Recipe,
@@ -148,6 +154,8 @@ def _lines(facts: dict[str, typing.Any]) -> collections.abc.Iterator[str]:
     yield ''
     yield from _kickstart_lines(facts)
     yield ''
+    yield from _first_boot_lines(facts['options'])
+    yield ''
     yield 'lay out'
     yield from _layout_lines(facts)
     yield ''
@@ -172,8 +180,20 @@ def _kickstart_lines(facts: dict[str, typing.Any]
     yield '  text:'
     for line in kickstart['text'].rstrip('\n').split('\n'):
         yield f'    | {line}'.rstrip()
+    for name, text in kickstart['safe'].items():
+        for line in text.splitlines():
+            yield f'  {name} at first: {line}'
+    yield f'  disk.cfg on the host: {kickstart["install"]}'
     words = ' '.join(options['installed_kernel_options'])
     yield f'  for the installed kernel: {words or "(nothing)"}'
+
+
+def _first_boot_lines(options: dict[str, typing.Any]
+                      ) -> collections.abc.Iterator[str]:
+    yield 'first boot'
+    for name in ('only_management', 'keep_config_drive', 'ssh', 'shell'):
+        yield (f'  {name.replace("_", " "):17} '
+               f'{"yes" if options[name] else "no"}')
 
 
 def _layout_lines(facts: dict[str, typing.Any]

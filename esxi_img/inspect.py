@@ -34,6 +34,9 @@ from esxi_img import errors
 from esxi_img import infile
 from esxi_img.iso import identify
 from esxi_img.kickstart import merge
+from esxi_img.kickstart import ours
+from esxi_img.kickstart import redact
+from esxi_img.kickstart import sections
 from esxi_img import mboot
 from esxi_img import modulefile
 from esxi_img import printable
@@ -48,6 +51,8 @@ MAX_BUNDLE = 256 * 1024 * 1024
 class Findings:
     """What an image holds; filled as far as it can be read.
 
+    :param kickstart: with hashes and passwords as (set)
+    :param includes: of ours, by their name in the bundle; likewise
     :param problems: why it is not as it should be, one line each
     """
 
@@ -58,6 +63,7 @@ class Findings:
     boot_cfgs: dict[str, mboot.Config] = dataclasses.field(
         default_factory=dict)
     kickstart: str | None = None
+    includes: dict[str, str] = dataclasses.field(default_factory=dict)
     members: dict[str, int] = dataclasses.field(default_factory=dict)
     build: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
     problems: list[str] = dataclasses.field(default_factory=list)
@@ -181,6 +187,7 @@ def _bundle(findings: Findings, fd: int, volume: readfat.Volume,
         return
     findings.members = {name: len(data) for name, data in members.items()}
     _kickstart(findings, members)
+    _includes(findings, members)
     _build(findings, members, part)
     if findings.build.get('file_table') != bundle.file_table(
             {file.path: file.size for file in volume.files}):
@@ -218,6 +225,27 @@ def _kickstart(findings: Findings,
         return
     findings.kickstart = merged.redacted()
     findings.problems += [f'KS.CFG: lacks {line}' for line in merged.added]
+    findings.problems += [
+        f'KS.CFG: does not run firstboot {command}'
+        for command in sections.COMMANDS
+        if f'-m firstboot {command}\n' not in text]
+
+
+def _includes(findings: Findings,
+              members: collections.abc.Mapping[str, bytes]) -> None:
+    """What KS.CFG includes before anything is known of the host."""
+    for need, path in ours.INCLUDED.items():
+        name = f'{bundle.FOLDER}/{os.path.basename(path)}'
+        if name not in members:
+            findings.problems.append(f'{name} is missing')
+            continue
+        try:
+            text = merge.decode(members[name], name)
+        except errors.InputError as error:
+            findings.problems += error.problems
+            continue
+        findings.includes[name] = redact.redact(text)
+        findings.problems += ours.check_safe(need, text, name)
 
 
 def _build(findings: Findings,
@@ -275,8 +303,10 @@ def _lines(findings: Findings) -> collections.abc.Iterator[str]:
             yield f'  {size:>11} {name}'
     for name, value in findings.build.items():
         yield f'  {name}: {value}'
-    if findings.kickstart is not None:
-        yield ''
-        yield bundle.KICKSTART
-        for line in findings.kickstart.rstrip('\n').split('\n'):
-            yield f'  | {line}'.rstrip()
+    texts = {bundle.KICKSTART: findings.kickstart, **findings.includes}
+    for name, text in texts.items():
+        if text is not None:
+            yield ''
+            yield name
+            for line in text.rstrip('\n').split('\n'):
+                yield f'  | {line}'.rstrip()

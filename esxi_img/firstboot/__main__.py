@@ -16,27 +16,61 @@ import argparse
 import json
 import signal
 import sys
+import traceback
 from typing import Callable
 from typing import Dict
 from typing import List
+from typing import NamedTuple
 
 from . import apply
-from . import finding
 from . import log
 from . import place
 from . import post
 from . import pre
 from . import running
 from . import scrub
-from . import settings
 
 # The whole of a command, in seconds.  The scripts that call it wait a
 # little longer; a device that hangs ends neither.
 LIMITS = {'pre': 590, 'scrub': 110, 'post': 290, 'apply': apply.ALARM}
 
 
-def main(argv: List[str]) -> int:
+class Call(NamedTuple):
+    """What a command gets.
+
+    :param as_json: print JSON; what facts prints always is
+    """
+
+    run: running.Run
+    places: place.Places
+    as_json: bool
+
+
+def main(argv: List[str], run: running.Run = running.run,
+         places: place.Places = place.Places()) -> int:
     """Run one command; its exit status."""
+    arguments = _parser().parse_args(argv)
+    limit = LIMITS.get(arguments.command, 0)
+    before = signal.signal(signal.SIGALRM, _expire) if limit else None
+    signal.alarm(limit)
+    try:
+        return COMMANDS[arguments.command](Call(
+            run, places, getattr(arguments, 'json', False)))
+    except (Exception, apply.Expired) as error:
+        # Its own text may quote what was read.
+        message = f'{arguments.command} stopped by {_where(error)}'
+    finally:
+        signal.alarm(0)
+        if limit:
+            signal.signal(signal.SIGALRM, before)
+    if arguments.command in ('pre', 'scrub', 'post'):
+        log.Log(arguments.command, run, places).say(f'problem: {message}')
+    else:
+        print(f'esxi-img: {message}', file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='firstboot', description='Set up this ESXi host from its '
                                       'config drive.')
@@ -54,59 +88,43 @@ def main(argv: List[str]) -> int:
         if name in ('plan', 'facts', 'status'):
             command.add_argument('--json', action='store_true',
                                  help='print JSON')
-    arguments = parser.parse_args(argv)
-    if arguments.command == 'apply':
-        signal.signal(signal.SIGALRM, _expire)
-    signal.alarm(LIMITS.get(arguments.command, 0))
-    return COMMANDS[arguments.command](arguments)
+    return parser
 
 
 def _expire(number: int, frame: object) -> None:
     raise apply.Expired()
 
 
-def _scrub(arguments: argparse.Namespace) -> int:
-    say = log.Log('scrub', running.run)
-    kept = place.read_json(place.PRE).get('drive')
-    wishes = settings.from_json(place.read_json(
-        f'{place.HOME}/settings.json'))
-    if not kept or wishes.keep_config_drive:
-        say.say('no config drive to overwrite' if not kept else
-                'the config drive is kept, as the image was built to')
-        return 0
-    source = finding.Source(kept['path'], kept['name'], kept['start'],
-                            kept['size'])
-    try:
-        scrub.scrub(source, kept['guid'])
-        clean = scrub.is_clean(source)
-    except (scrub.Refused, OSError, finding.volume.Damaged) as error:
-        say.say(f'problem: {source.name} is not overwritten: {error}')
-        return 1
-    say.say(f'{source.name} is overwritten' if clean else
-            f'problem: {source.name} still holds what was overwritten')
-    return 0 if clean else 1
+def _where(error: BaseException) -> str:
+    """What kind of error, and where it was raised; nothing of its text."""
+    kind = type(error).__name__
+    if isinstance(error, OSError):
+        kind += f' ({error.strerror})'
+    return f'{kind} at ' + ', '.join(
+        f'{one.filename.rpartition("/")[2]}:{one.lineno}'
+        for one in traceback.extract_tb(error.__traceback__)[-3:])
 
 
-def _facts(arguments: argparse.Namespace) -> int:
-    print(json.dumps(apply.facts_json(running.run), indent=2))
+def _facts(call: Call) -> int:
+    print(json.dumps(apply.facts_json(call.run, call.places), indent=2))
     return 0
 
 
-def _plan(arguments: argparse.Namespace) -> int:
-    print(apply.planned(running.run, arguments.json), end='')
+def _plan(call: Call) -> int:
+    print(apply.planned(call.run, call.places, call.as_json), end='')
     return 0
 
 
-def _status(arguments: argparse.Namespace) -> int:
-    print(apply.status(arguments.json), end='')
+def _status(call: Call) -> int:
+    print(apply.status(call.places, call.as_json), end='')
     return 0
 
 
-COMMANDS: Dict[str, Callable[[argparse.Namespace], int]] = {
-    'pre': lambda arguments: pre.pre(running.run),
-    'scrub': _scrub,
-    'post': lambda arguments: post.post(running.run),
-    'apply': lambda arguments: apply.apply(running.run),
+COMMANDS: Dict[str, Callable[[Call], int]] = {
+    'pre': lambda call: pre.pre(call.run, call.places),
+    'scrub': lambda call: scrub.scrub(call.run, call.places),
+    'post': lambda call: post.post(call.run, call.places),
+    'apply': lambda call: apply.apply(call.run, call.places),
     'plan': _plan,
     'facts': _facts,
     'status': _status,

@@ -17,6 +17,8 @@ one plans only what is left.
 """
 
 from dataclasses import dataclass
+from dataclasses import replace
+import functools
 import json
 import os
 import time
@@ -41,6 +43,7 @@ from . import present
 from . import reading
 from . import records
 from . import settings
+from . import steps
 from . import think
 from .running import Run
 
@@ -49,11 +52,6 @@ from .running import Run
 HOSTD = 300.0
 LIMIT = 1320.0
 ALARM = 1790
-
-PACKAGE = 'firstboot'
-DRIVE = 'drive'
-LOGS = '/var/log/esxi-img'
-BANKS = ('/bootbank', '/altbootbank')
 
 
 class Expired(BaseException):
@@ -70,95 +68,140 @@ class _Thought:
     complete: bool
 
 
-def apply(run: Run) -> int:
+def apply(run: Run, places: place.Places) -> int:
     """Set the host up; the exit status: 0 if all is as wished."""
     started = time.monotonic()
-    build = place.read_json(os.path.join(place.HOME, 'build.json'))
-    description, missing = _description()
-    kept = records.Records(place.HOME, description.identity.instance_id,
-                           str(build.get('version', '')))
-    kept.begin(None, missing)
+    version = str(place.read_json(places.own('build.json')).get('version', ''))
+    kept = records.Records(places.home, None, version)
     try:
-        thought = _think(run, description)
+        description = _description(places)
+        if description is None and _has_ended(places):
+            # Nothing is left to do, and the records tell how it went.
+            return _ended_before(run, places)
+        said = description or model.Model(problems=(model.Problem(
+            'drive', 'the host was installed without a config drive'),))
+        kept = records.Records(places.home, said.identity.instance_id,
+                               version)
+        kept.begin(None, said.problems)
+        thought = _think(run, places, said)
         kept.begin(thought.outcome.plan.id, thought.problems)
-        done = execute.execute(thought.outcome.plan, run, files.write, kept,
-                               started + LIMIT, time.monotonic, time.sleep)
+        done = execute.execute(
+            thought.outcome.plan, run,
+            functools.partial(_write, places), kept,
+            started + LIMIT, time.monotonic, time.sleep)
+        how = _status(description, thought, done)
+        kept.end(how)
     except (Exception, Expired) as error:
         # The outermost loop: whatever it was, the state has to say it.
         kept.end(records.FAILED, (model.Problem(
             'first boot', f'stopped by {type(error).__name__}'),))
+        kept.copy(places.logs)
         raise
-    how = execute.status_of(
-        thought.outcome.plan, done,
-        thought.outcome.fallback and description.network is not None)
-    if how == records.OK and (missing or not thought.complete):
-        how = records.PARTIAL
-    kept.end(how)
-    kept.copy(LOGS)
-    _tell(run, how, thought.outcome, kept)
-    _clean(kept, how)
+    _tell(run, how, thought.outcome, kept, places)
+    _clean(kept, how, places)
+    kept.copy(places.logs)
     return 0 if how == records.OK else 1
 
 
-def planned(run: Run, as_json: bool) -> str:
+def planned(run: Run, places: place.Places, as_json: bool) -> str:
     """What apply() would do now, as text."""
-    thought = _think(run, _description()[0])
+    thought = _think(run, places, _description(places) or model.Model())
     return json.dumps(present.as_json(thought.outcome), indent=2) + '\n' \
         if as_json else present.as_text(thought.outcome)
 
 
-def facts_json(run: Run) -> Dict[str, Any]:
+def facts_json(run: Run, places: place.Places) -> Dict[str, Any]:
     """What this host is; esxi-img-plan --installed reads it."""
-    have, problems, _ = collect.collect(run, time.sleep, HOSTD, _read_text)
+    have, problems, _ = _collected(run, places)
     return {**facts.as_json(have),
             'problems': [{'where': one.where, 'message': one.message}
                          for one in problems]}
 
 
-def status(as_json: bool) -> str:
+def status(places: place.Places, as_json: bool) -> str:
     """How the last run ended, as text."""
-    state = place.read_json(os.path.join(place.HOME, records.STATE))
+    state = _state(places)
     if as_json:
         return json.dumps(state, indent=1) + '\n'
     lines = [f'{key} {state.get(key)}' for key in (
         'status', 'instance_id', 'plan_id', 'started', 'ended')]
     lines += [f'problem {one.get("where")}: {one.get("message")}'
-              for one in state.get('problems', ())]
+              for one in state.get('problems') or ()
+              if isinstance(one, dict)]
     return ''.join(f'{ascii(line)[1:-1]}\n' for line in lines)
 
 
-def _description() -> Tuple[model.Model, Tuple[model.Problem, ...]]:
+def _description(places: place.Places) -> Optional[model.Model]:
+    """What the saved drive says; None: there is none."""
     try:
-        return reading.model_of(drive.read(
-            os.path.join(place.HOME, DRIVE))), ()
+        return reading.model_of(drive.read(places.own(place.DRIVE)))
     except drive.Unreadable:
-        return model.Model(), (model.Problem(
-            'drive', 'the host was installed without a config drive'),)
+        return None
 
 
-def _think(run: Run, description: model.Model) -> _Thought:
-    have, problems, complete = collect.collect(run, time.sleep, HOSTD,
-                                               _read_text)
+def _state(places: place.Places) -> Dict[str, Any]:
+    return place.read_json(places.own(records.STATE))
+
+
+def _has_ended(places: place.Places) -> bool:
+    """Whether a run came to its end here, after which the drive goes."""
+    return _state(places).get('status') in (
+        records.OK, records.PARTIAL, records.FAILED)
+
+
+def _ended_before(run: Run, places: place.Places) -> int:
+    how = _state(places)['status']
+    run(('logger', '-t', 'esxi-img', f'first boot: it ended before: {how}'),
+        10.0)
+    return 0 if how == records.OK else 1
+
+
+def _collected(run: Run, places: place.Places
+               ) -> Tuple[host.Host, Tuple[model.Problem, ...], bool]:
+    return collect.collect(run, time.sleep, HOSTD,
+                           functools.partial(_read, places))
+
+
+def _think(run: Run, places: place.Places, description: model.Model
+           ) -> _Thought:
+    have, problems, complete = _collected(run, places)
     if not complete:
         problems += (model.Problem(
             'host', 'too little is known of its network to change it'),)
     wishes = settings.from_json(place.read_json(
-        os.path.join(place.HOME, 'settings.json')))
-    installed = place.read_json(os.path.join(place.HOME, 'installed.json'))
+        places.own('settings.json')))
+    installed = place.read_json(places.own('installed.json'))
     found = think.outcome_of(
         description, have.nics, have, wishes,
-        root_password=installed.get('root_password') or outcome.NONE,
+        root_password=str(installed.get('root_password') or outcome.NONE),
         leave_network=not complete)
     return _Thought(have, found, (*problems, *found.problems), complete)
 
 
-def _read_text(path: str) -> Optional[str]:
-    data = place.read(path)
+def _status(description: Optional[model.Model], thought: _Thought,
+            done: Sequence[execute.Done]) -> str:
+    """FAILED unless management is known to be as described."""
+    if description is None:
+        return records.FAILED
+    described = description.network is not None
+    how = execute.status_of(thought.outcome.plan, done,
+                            thought.outcome.fallback and described)
+    if thought.complete or how != records.OK:
+        return how
+    return records.FAILED if described else records.PARTIAL
+
+
+def _read(places: place.Places, path: str) -> Optional[str]:
+    data = place.read(places.path(path))
     return None if data is None else data.decode('utf-8', 'surrogateescape')
 
 
+def _write(places: place.Places, file: steps.File) -> None:
+    files.write(replace(file, path=places.path(file.path)))
+
+
 def _tell(run: Run, how: str, found: outcome.Outcome,
-          kept: records.Records) -> None:
+          kept: records.Records, places: place.Places) -> None:
     """One line in syslog, and some for whoever stands at the console."""
     count = len(kept.problems)
     line = f'first boot: {how}, {count} problems, plan {found.plan.id[:12]}'
@@ -169,7 +212,7 @@ def _tell(run: Run, how: str, found: outcome.Outcome,
         f'Host name: {found.identity.hostname or "as ESXi chose it"}',
         'Management: ' + ', '.join(filter(None, (vmk.ipv4, *vmk.ipv6)))]
     if how != records.OK or count:
-        text.append(f'Details: {place.HOME}/{records.STATE}')
+        text.append(f'Details: {places.own(records.STATE)}')
     run(commands.welcome(' | '.join(text)), 60.0)
 
 
@@ -180,9 +223,12 @@ _WORDS = {
     records.FAILED: 'this host is NOT set up as its config drive says.'}
 
 
-def _clean(kept: records.Records, how: str) -> None:
-    """Remove what is needed once; the records stay."""
-    for path in _remains():
+def _clean(kept: records.Records, how: str, places: place.Places) -> None:
+    """Remove what is needed once; the records stay.
+
+    In the bootbanks only: what runs may be somebody's copy.
+    """
+    for path in _remains(places):
         try:
             place.destroy(path)
         except OSError as error:
@@ -190,10 +236,9 @@ def _clean(kept: records.Records, how: str) -> None:
                 path, f'cannot be removed: {error.strerror}'),))
 
 
-def _remains() -> Sequence[str]:
-    homes = dict.fromkeys(os.path.realpath(home) for home in (
-        place.HOME, *(os.path.join(bank, os.path.basename(place.HOME))
-                      for bank in BANKS)))
-    return [path for home in homes for path in (
-        os.path.join(home, PACKAGE), os.path.join(home, DRIVE))
-        if os.path.isdir(path)]
+def _remains(places: place.Places) -> Sequence[str]:
+    # The package last: the drive tells more.
+    paths = [os.path.join(os.path.realpath(bank), place.FOLDER, name)
+             for name in (place.DRIVE, place.PACKAGE)
+             for bank in places.banks]
+    return [path for path in dict.fromkeys(paths) if os.path.isdir(path)]

@@ -180,9 +180,14 @@ def route_list(one: host.Route) -> Argv:
     return _IP + ('route', f'ipv{_route_words(one)[0]}', 'list')
 
 
-def route_words(one: host.Route) -> Tuple[str, str]:
+def route_words(one: host.Route) -> Tuple[str, ...]:
     """What the line of a route holds in that list."""
-    return _route_words(one)[1].partition('/')[0], one.gateway
+    network = ipaddress.ip_network(one.network)
+    if not network.prefixlen:
+        return 'default', one.gateway
+    return (str(network.network_address),
+            str(network.netmask if network.version == 4
+                else network.prefixlen), one.gateway)
 
 
 def _route_words(one: host.Route) -> Tuple[int, str]:

@@ -24,6 +24,7 @@ from typing import Tuple
 
 from . import address
 from . import host
+from . import jsonfile
 from . import model
 from . import nics
 from .netvalue import Entry
@@ -110,7 +111,7 @@ def from_json(value: Any) -> Tuple[host.Host, Tuple[model.Problem, ...]]:
     :raises BadFacts: with all that is wrong
     """
     if not isinstance(value, dict):
-        raise BadFacts((f'{quote(value)} is no object',))
+        raise BadFacts((f'{jsonfile.kind(value)} where an object should be',))
     wrong: List[model.Problem] = []
     said = Entry(value, '', wrong)
     found = host.Host(

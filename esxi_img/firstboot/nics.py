@@ -119,7 +119,8 @@ def _nic(item: Any, number: int) -> host.Nic:
     """One NIC; keys differ in case and blanks between releases."""
     where = f'[{number}]'
     if not isinstance(item, dict):
-        raise BadNics(f'{where}: {quote(item)} is no object')
+        raise BadNics(f'{where}: {jsonfile.kind(item)} where an object '
+                      'should be')
     said = {key.lower().replace(' ', ''): value
             for key, value in item.items()}
     mac = said.get('mac', said.get('macaddress'))
@@ -141,8 +142,8 @@ def _rows(text: str) -> List[host.Nic]:
         where = f'line {number}'
         row = _ROW.fullmatch(line)
         if not row:
-            raise BadNics(f'{where}: {quote(line)} is no row of "esxcli '
-                          'network nic list"')
+            # Not quoted: it may be any other file that was given.
+            raise BadNics(f'{where} is no row of "esxcli network nic list"')
         found.append(host.Nic(_name(row[1], where), _mac(row[3], where),
                               _LINK[row[2].lower()]))
     return found

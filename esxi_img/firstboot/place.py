@@ -12,39 +12,115 @@
 
 """Where things are, in the installer and on the host."""
 
+from dataclasses import dataclass
 import json
 import os
+import stat
 from typing import Any
+from typing import Dict
+from typing import List
 from typing import Optional
+from typing import Tuple
 
 from . import files
+from . import jsonfile
 
-# The package's folder is in it: /esxiimg in the installer, esxiimg of the
+# Holds the package's folder: /esxiimg in the installer, esxiimg of the
 # bootbank on the host.
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# The installer's own files, in memory.
-WORK = '/tmp/esxiimg'  # nosec B108
-STAGED = os.path.join(WORK, 'new')
-DRIVE = os.path.join(WORK, 'drive')
-PRE = os.path.join(WORK, 'pre.json')
-VOLUMES = '/vmfs/volumes'
+# Of a bootbank, and in it.
+FOLDER = 'esxiimg'
+PACKAGE = 'firstboot'
+DRIVE = 'drive'
+
+# Bytes; no file of ours, and no boot.cfg, is larger.
+LIMIT = 4 << 20
+_ZEROS = bytes(1 << 16)
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files and folders of one host.
+
+    :param root: what all paths start with
+    :param home: where the package's folder is
+    """
+
+    root: str = '/'
+    home: str = HOME
+
+    def path(self, name: str) -> str:
+        """A file, by the absolute path that the host knows it by."""
+        return os.path.join(self.root, name.lstrip('/'))
+
+    def own(self, *names: str) -> str:
+        """A file beside the package."""
+        return os.path.join(self.home, *names)
+
+    @property
+    def work(self) -> str:
+        """The installer's folder of ours, in memory."""
+        return self.path('/tmp/esxiimg')  # nosec B108
+
+    @property
+    def staged(self) -> str:
+        """What the kickstart's script puts in place of the safe files."""
+        return os.path.join(self.work, 'new')
+
+    @property
+    def drive(self) -> str:
+        """The installer's copy of the config drive, secrets included."""
+        return os.path.join(self.work, DRIVE)
+
+    @property
+    def pre(self) -> str:
+        """What ``pre`` tells ``scrub`` and ``post``; without secrets."""
+        return os.path.join(self.work, 'pre.json')
+
+    @property
+    def journal(self) -> str:
+        """Of the installer's part."""
+        return os.path.join(self.work, 'journal.jsonl')
+
+    @property
+    def volumes(self) -> str:
+        """A folder for each volume, and links to them by their labels."""
+        return self.path('/vmfs/volumes')
+
+    @property
+    def banks(self) -> Tuple[str, ...]:
+        """The bootbanks of the host that runs: links to volumes."""
+        return self.path('/bootbank'), self.path('/altbootbank')
+
+    @property
+    def logs(self) -> str:
+        """A second place for the records, in memory."""
+        return self.path('/var/log/esxi-img')
 
 
 def read(path: str) -> Optional[bytes]:
-    """A file's content; None if it cannot be read."""
+    """A regular file's content; None if it is too large, or unreadable."""
     try:
-        with open(path, 'rb') as file:
-            return file.read()
+        # A FIFO waits to be opened, and a device may do something then.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-
-
-def read_json(path: str) -> Any:
-    """A JSON file of ours; {} if there is no sound one."""
     try:
-        return json.loads(read(path) or b'{}')
-    except ValueError:
-        return {}
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        with open(fd, 'rb', closefd=False) as file:
+            data = file.read(LIMIT + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return data if len(data) <= LIMIT else None
+
+
+def read_json(path: str) -> Dict[str, Any]:
+    """A JSON file of ours; {} if there is no sound one."""
+    value, _ = jsonfile.decode(read(path) or b'', '')
+    return value if isinstance(value, dict) else {}
 
 
 def write_json(path: str, value: Any) -> None:
@@ -59,20 +135,41 @@ def write_json(path: str, value: Any) -> None:
 def destroy(path: str) -> None:
     """Overwrite a file, or all files below a folder, and remove it.
 
-    :raises OSError: it is still there
+    Goes on after a failure.  A link is removed, and not followed.
+
+    :raises OSError: the first failure; something may still be there
     """
-    if os.path.isdir(path) and not os.path.islink(path):
-        for name in os.listdir(path):
-            destroy(os.path.join(path, name))
-        os.rmdir(path)
+    errors: List[OSError] = []
+    _destroy(path, errors)
+    if errors:
+        raise errors[0]
+
+
+def _destroy(path: str, errors: List[OSError]) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISDIR(mode):
+            for name in sorted(os.listdir(path)):
+                _destroy(os.path.join(path, name), errors)
+            os.rmdir(path)
+            return
+    except OSError as error:
+        errors.append(error)
         return
-    if not os.path.islink(path):
-        fd = os.open(path, os.O_WRONLY)
+    for action in (_overwrite, os.unlink):
         try:
-            left = os.fstat(fd).st_size
-            while left > 0:
-                left -= os.write(fd, bytes(min(left, 1 << 16)))
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-    os.unlink(path)
+            if action is os.unlink or stat.S_ISREG(mode):
+                action(path)
+        except OSError as error:
+            errors.append(error)
+
+
+def _overwrite(path: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        left = os.fstat(fd).st_size
+        while left > 0:
+            left -= os.write(fd, _ZEROS[:left])
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -16,13 +16,14 @@ It hands first boot what it needs, on the disk just installed and on no
 other one.
 """
 
+import json
 import os
 from typing import Any
 from typing import Dict
 from typing import List
 from typing import Optional
+from typing import Tuple
 
-from . import blocks
 from . import bootbanks
 from . import disks
 from . import drive
@@ -32,130 +33,203 @@ from . import log
 from . import place
 from . import reading
 from . import redacted
-from . import volume
+from . import scrub
 from .running import Run
 
-FOLDER = 'esxiimg'
+# Both copies of the boot sector of FAT32, in sectors of either size.
+_HEAD = 1 << 16
+
+_Installed = Tuple[disks.Disk, List[bootbanks.Bank]]
 
 
-def post(run: Run) -> int:
+def post(run: Run, places: place.Places) -> int:
     """Fill the bootbanks; the exit status."""
-    say = log.Log('post', run)
-    build = place.read_json(os.path.join(place.HOME, 'build.json'))
-    before = place.read_json(place.PRE)
-    found = disks.disks()
+    say = log.Log('post', run, places)
     try:
-        disk = _installed(found, before, say)
-        if disk is None:
-            return 1
-        banks = bootbanks.of_disk(disk, run)
-        if not banks:
-            say.say(f'problem: no bootbank on {disk.name}: there will be no '
-                    'first boot')
-        for bank in banks:
-            _fill(bank, build, before, say)
-        _disarm(found, disk, build, say)
-        return 0 if banks else 1
+        return _post(run, places, say)
     finally:
-        if os.path.isdir(place.DRIVE):
-            place.destroy(place.DRIVE)
+        if os.path.lexists(places.drive):
+            try:
+                place.destroy(places.drive)
+            except OSError as error:
+                say.say(f'problem: {places.drive}: {error.strerror}')
 
 
-def _installed(found: List[disks.Disk], before: Dict[str, Any],
-               say: log.Log) -> Optional[disks.Disk]:
-    """The disk that has another partition table than before."""
-    guids = before.get('guids') or {}
-    changed = [disk for disk in found
-               if _guid(disk) not in (None, guids.get(disk.name))]
-    if len(changed) == 1:
-        say.say(f'installed on {changed[0].name}')
-        return changed[0]
+def _post(run: Run, places: place.Places, say: log.Log) -> int:
+    build = place.read_json(places.own('build.json'))
+    before = place.read_json(places.pre)
+    found = _installed(before, run, places, say)
+    if found is None:
+        return 1
+    disk, banks = found
+    say.say(f'installed on {disk.name}')
+    done = [_fill(bank, build, before, places, say) for bank in banks]
+    disarmed = _disarm(disk, build, before, places, say)
+    # Last, so that it tells of all that.
+    journal = place.read(places.journal) or b''
+    for bank in banks:
+        try:
+            _copy(os.path.join(bank.folder, place.FOLDER),
+                  {'installer.jsonl': journal})
+        except OSError as error:
+            say.say(f'problem: {bank.folder}: {error.strerror}')
+    return 0 if all(done) and disarmed else 1
+
+
+def _installed(before: Dict[str, Any], run: Run, places: place.Places,
+               say: log.Log) -> Optional[_Installed]:
+    """The disk that has another table than before, and bootbanks.
+
+    Should there be several, it is the one that the installer was told.
+    """
+    tables = before.get('tables')
+    if not isinstance(tables, dict):
+        say.say('problem: nobody knows what the disks were before, so there '
+                'will be no first boot')
+        return None
+    changed = [disk for disk in disks.disks(places.root)
+               if bootbanks.fingerprint(bootbanks.table_of(disk)) not in (
+                   None, tables.get(disk.name))]
+    some = [(disk, bootbanks.of_disk(disk, run, places.volumes))
+            for disk in changed]
+    some = [one for one in some if one[1]]
+    if len(some) > 1:
+        told = _told(str(before.get('install')))
+        some = [one for one in some if told in (
+            one[0].name, *one[0].aliases)]
+    if len(some) == 1:
+        return some[0]
     say.say('problem: cannot tell which disk was installed on, so there will '
-            'be no first boot: new partition tables on ' + (
+            'be no first boot; new partition tables: ' + (
                 ', '.join(disk.name for disk in changed) or 'none'))
     return None
 
 
-def _guid(disk: disks.Disk) -> Optional[str]:
-    table = _table(disk)
-    return table.disk_guid if table else None
-
-
-def _table(disk: disks.Disk) -> Optional[gpt.Gpt]:
-    try:
-        fd = os.open(disk.path, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        return gpt.read(blocks.Blocks(fd), disk.size)
-    except volume.Damaged:
-        return None
-    finally:
-        os.close(fd)
+def _told(line: str) -> Optional[str]:
+    """The disk that an install command names."""
+    for word in line.split():
+        key, _, value = word.partition('=')
+        if key == '--disk':
+            return value.rpartition('/')[2]
+    return None
 
 
 def _fill(bank: bootbanks.Bank, build: Dict[str, Any],
-          before: Dict[str, Any], say: log.Log) -> None:
+          before: Dict[str, Any], places: place.Places, say: log.Log
+          ) -> bool:
     """Put our files into a bootbank, and the kernel options.
 
     Plain files: what is named in modules= would have to be signed.
     """
-    target = os.path.join(bank.folder, FOLDER)
-    package = os.path.join(place.HOME, 'firstboot')
-    copies = {'settings.json': os.path.join(place.HOME, 'settings.json'),
-             'build.json': os.path.join(place.HOME, 'build.json'),
-             'installer.jsonl': log.JOURNAL}
-    for name in sorted(os.listdir(package)):
-        if name.endswith('.py'):
-            copies[f'firstboot/{name}'] = os.path.join(package, name)
+    target = os.path.join(bank.folder, place.FOLDER)
     try:
-        for name, path in copies.items():
-            data = place.read(path)
-            if data is not None:
-                files.replace(os.path.join(target, name), data, 0o600)
-        for name, data in _drive().items():
-            files.replace(os.path.join(target, 'drive', 'openstack',
-                                       'latest', name), data, 0o600)
-        place.write_json(os.path.join(target, 'installed.json'), {
-            'root_password': before.get('root_password')})
-        words = [str(word) for word
-                 in build.get('installed_kernel_options') or []]
-        if words:
-            files.replace(os.path.join(bank.folder, 'boot.cfg'),
-                          bootbanks.with_options(bank.config, words), 0o644)
-            say.say(f'kernel options for {bank.folder}: {" ".join(words)}')
-        say.say(f'first boot is in {target}')
+        _copy(target, {**_contents(places, say), 'installed.json': json.dumps(
+            {'root_password': before.get('root_password')}).encode()})
     except OSError as error:
-        say.say(f'problem: {bank.folder}: {error.strerror}')
-
-
-def _drive() -> Dict[str, bytes]:
+        say.say(f'problem: {bank.folder}: no first boot: {error.strerror}')
+        _take_back(target)
+        return False
+    say.say(f'first boot is in {target}')
+    words = _words(build)
+    if not words:
+        return True
     try:
-        found = drive.read(place.DRIVE)
+        files.replace(os.path.join(bank.folder, 'boot.cfg'),
+                      bootbanks.with_options(bank.config, words), 0o644)
+    except OSError as error:
+        say.say(f'problem: {bank.folder}: boot.cfg: {error.strerror}')
+        return False
+    say.say(f'kernel options for {bank.folder}: {" ".join(words)}')
+    return True
+
+
+def _take_back(target: str) -> None:
+    try:
+        place.destroy(target)
+    except OSError:
+        # Nothing that could be written there is a secret.
+        pass
+
+
+def _words(build: Dict[str, Any]) -> List[str]:
+    words = build.get('installed_kernel_options')
+    return [word for word in words if isinstance(word, str)
+            and word.isascii()] if isinstance(words, list) else []
+
+
+def _copy(target: str, contents: Dict[str, bytes]) -> None:
+    """:raises OSError: not all is written"""
+    for name, data in contents.items():
+        files.replace(os.path.join(target, name), data, 0o600)
+
+
+def _contents(places: place.Places, say: log.Log) -> Dict[str, bytes]:
+    """What goes to a bootbank, by its place there.
+
+    :raises OSError: the package cannot be read
+    """
+    names = ['settings.json', 'build.json', *(
+        os.path.join(place.PACKAGE, name)
+        for name in sorted(os.listdir(places.own(place.PACKAGE)))
+        if name.endswith('.py'))]
+    read = {name: place.read(places.own(name)) for name in names}
+    contents = {name: data for name, data in read.items() if data is not None}
+    try:
+        found = drive.read(places.drive)
     except drive.Unreadable:
-        return {}
-    return redacted.redacted(found.files, reading.model_of(found).identity)
+        say.say('problem: no config drive for first boot')
+        return contents
+    said = redacted.redacted(found.files, reading.model_of(found).identity)
+    for name, data in said.items():
+        contents[os.path.join(place.DRIVE, 'openstack', 'latest', name)
+                 ] = data
+    return contents
 
 
-def _disarm(found: List[disks.Disk], installed: disks.Disk,
-            build: Dict[str, Any], say: log.Log) -> None:
+def _disarm(installed: disks.Disk, build: Dict[str, Any],
+            before: Dict[str, Any], places: place.Places, say: log.Log
+            ) -> bool:
     """Make the image's own partition no place to start from.
 
     Else a host that was installed on another disk, and prefers this one,
-    would install itself again and again.
+    would install itself again and again.  Only the disk that this host was
+    started from: others with our GUIDs may be another host's.
     """
-    for disk in found:
-        seen = disks.look(disk, str(build.get('disk_guid', '')),
-                          str(build.get('partition_guid', '')))
-        if disk.name == installed.name or seen.defect or not seen.gpt:
+    guids = str(build.get('disk_guid', '')), str(
+        build.get('partition_guid', ''))
+    seen = [disks.look(disk, *guids) for disk in disks.disks(places.root)
+            if disk.name != installed.name]
+    sound = True
+    for one in seen:
+        if one.defect or not one.gpt:
             continue
-        part = next(one for one in seen.gpt.partitions
-                    if one.guid == build.get('partition_guid'))
-        fd = os.open(disk.path, os.O_RDWR)
-        try:
-            # Both copies of the boot sector, in sectors of either size.
-            os.pwrite(fd, bytes(min(part.size, 1 << 16)), part.start)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        say.say(f'{disk.name}: the installer on it does not start any more')
+        name = one.disk.name
+        if name != before.get('disk'):
+            say.say(f'{name}: has the installer, too, and is left alone: it '
+                    "may be another host's")
+            continue
+        problem = _disarmed(one.disk, one.gpt, guids[1])
+        sound = sound and not problem
+        say.say(f'problem: {name}: the installer on it will start again: '
+                f'{problem}' if problem else
+                f'{name}: the installer on it does not start any more')
+    return sound
+
+
+def _disarmed(disk: disks.Disk, table: gpt.Gpt, partition_guid: str) -> str:
+    """Disarm it; why it is not, or ''."""
+    part = next(one for one in table.partitions
+                if one.guid == partition_guid.lower())
+    try:
+        _wipe(disk.path, part, table.sector_size)
+    except OSError as error:
+        return str(error.strerror)
+    return ''
+
+
+def _wipe(path: str, part: gpt.Partition, sector: int) -> None:
+    fd = os.open(path, scrub.WRITE)
+    try:
+        scrub.fill(fd, part.start, min(part.size, _HEAD), sector)
+    finally:
+        os.close(fd)

@@ -17,13 +17,17 @@ Nothing is written to any disk here but the repair of our own partition
 table; scrub.py comes after it.
 """
 
+from dataclasses import replace
 import os
+import re
 from typing import Any
 from typing import Dict
 from typing import List
 from typing import Optional
+from typing import Sequence
 from typing import Tuple
 
+from . import bootbanks
 from . import disks
 from . import files
 from . import finding
@@ -35,46 +39,120 @@ from . import nics
 from . import outcome
 from . import place
 from . import reading
+from . import scrub
 from . import settings
 from . import shacrypt
+from . import tables
 from . import think
+from . import versions
 from .running import Run
 
 SECONDS = 60.0
+_MODEL_SECONDS = 20.0
 _NIC_LISTS = (('localcli', '--formatter=json', 'network', 'nic', 'list'),
               ('localcli', 'network', 'nic', 'list'),
               ('esxcli', 'network', 'nic', 'list'))
+_MODEL_LISTS: Tuple[Tuple[str, ...], ...] = (
+    ('localcli', '--formatter=json', 'storage', 'core', 'device', 'list'),
+    ('localcli', 'storage', 'core', 'device', 'list'))
+# partedUtil asks whether it may, and then what it should do; it has no
+# option that answers.
+_FIX = '(echo Y; echo Fix; echo Fix) | partedUtil fixGpt "$0"'
 _GIB = 1 << 30
 
+# What can stand in a kickstart as it is.
+_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._:@+~()-]*')
+_INSTALL = re.compile('install [ -~]+')
+_ROOTPW = re.compile('rootpw [!-~]+( [!-~]+)*')
 
-def pre(run: Run) -> int:
-    """Stage the files that the kickstart includes; the exit status."""
-    say = log.Log('pre', run)
-    build = place.read_json(os.path.join(place.HOME, 'build.json'))
-    seen = [disks.look(disk, str(build.get('disk_guid', '')),
-                       str(build.get('partition_guid', '')))
-            for disk in disks.disks()]
-    ours = disks.ours(seen)
-    for disk, reason in ours.reasons:
-        say.say(f'disk {disk.name} ({disk.size / _GIB:.1f} GiB'
-                f'{", " + disk.model if disk.model else ""}): {reason}')
-    for oddity in ours.found.problems if ours.found else ():
-        say.say(f'problem: {ours.found.disk.name}: {oddity}')
-    if ours.found:
-        _repair(ours.found.disk, run, say)
-    found = finding.find(ours.found, disks.cdroms(), run)
+
+def pre(run: Run, places: place.Places) -> int:
+    """Stage the files that the kickstart includes; the exit status.
+
+    :raises OSError: they cannot be written
+    """
+    _forget(places)
+    say = log.Log('pre', run, places)
+    build = place.read_json(places.own('build.json'))
+    wishes = settings.from_json(place.read_json(places.own('settings.json')))
+    seen, ours = _look(build, run, places, say)
+    found = finding.find(ours.found, disks.cdroms(places.root), run,
+                         places.volumes)
     _report(found, seen, ours, say)
     description = reading.model_of(found.drive) if found.drive else \
         model.Model(problems=(model.Problem('drive', 'no config drive'),))
-    result = think.outcome_of(
-        description, _nics(run, say), None,
-        settings.from_json(place.read_json(
-            os.path.join(place.HOME, 'settings.json'))))
-    for problem in (*found.problems, *result.problems):
-        say.problem(problem)
-    _stage(build, ours, found, result, say)
-    _keep(ours, found, seen, result.root_password)
+    rootpw, root_password = _rootpw(description.identity, wishes, places, say)
+    result = think.outcome_of(description, _nics(run, say), None, wishes,
+                              root_password=root_password)
+    install = _install(build, ours, found, say)
+    _stage(places, {
+        'disk': install or '# no disk: see the messages of esxi-img',
+        'network': result.kickstart[1], 'rootpw': rootpw})
+    _keep(places, ours, found, {
+        'disk': ours.found.disk.name if ours.found else None,
+        'install': install, 'root_password': root_password,
+        'tables': {one.disk.name: bootbanks.fingerprint(one.gpt)
+                   for one in seen}})
+    say.say(install or 'no disk is installed on')
+    say.say(result.kickstart[1])
+    say.say(f'root password: {root_password}')
+    say.problems((*found.problems, *result.problems))
     return 0
+
+
+def _forget(places: place.Places) -> None:
+    """Nothing of an earlier call may be taken for this one's."""
+    for path in (places.staged, places.drive, places.pre):
+        if os.path.lexists(path):
+            place.destroy(path)
+
+
+def _look(build: Dict[str, Any], run: Run, places: place.Places,
+          say: log.Log) -> Tuple[List[disks.Seen], disks.Ours]:
+    """All disks, and which one is ours once its table is repaired."""
+    guids = str(build.get('disk_guid', '')), str(
+        build.get('partition_guid', ''))
+    models = _models(run)
+    seen = [disks.look(replace(disk, model=models.get(disk.name, '')), *guids)
+            for disk in disks.disks(places.root)]
+    ours = disks.ours(seen)
+    for disk, reason in ours.reasons:
+        say.say(f'disk {disk.name} ({disk.size / _GIB:.1f} GiB, '
+                f'{disk.model or "model not known"}): {reason}')
+    if ours.found is None:
+        return seen, ours
+    for oddity in ours.found.problems:
+        say.say(f'problem: {ours.found.disk.name}: {oddity}')
+    _repair(ours.found.disk, run, say)
+    seen = [disks.look(one.disk, *guids) if one is ours.found else one
+            for one in seen]
+    again = disks.ours(seen)
+    if again.found is None:
+        say.say(f'problem: {ours.found.disk.name} is not ours any more')
+    return seen, again
+
+
+def _models(run: Run) -> Dict[str, str]:
+    """What the disks are, by name, for whoever has to tell them apart."""
+    for argv, parse in zip(_MODEL_LISTS, (tables.from_json,
+                                          tables.from_text)):
+        answer = run(argv, _MODEL_SECONDS)
+        if answer.status is None:
+            break
+        try:
+            rows = parse(answer.output) if answer.status == 0 else []
+        except tables.BadAnswer:
+            continue
+        if rows:
+            return {name: words for name, words in map(_model, rows) if words}
+    return {}
+
+
+def _model(row: tables.Row) -> Tuple[str, str]:
+    """The name of a disk, and what it is."""
+    texts = [str(row.get(key) or '').strip()
+             for key in ('devfspath', 'vendor', 'model')]
+    return texts[0].rpartition('/')[2], ' '.join(filter(None, texts[1:]))
 
 
 def _repair(disk: disks.Disk, run: Run, say: log.Log) -> None:
@@ -83,15 +161,15 @@ def _repair(disk: disks.Disk, run: Run, say: log.Log) -> None:
     It is not there after a smaller image was written; the installer's
     partitioner may refuse such a table.
     """
-    done = run(('partedUtil', 'fixGpt', f'/vmfs/devices/disks/{disk.name}'),
+    done = run(('sh', '-c', _FIX, f'/vmfs/devices/disks/{disk.name}'),
                SECONDS)
     if done.status != 0:
         say.say(f'problem: partedUtil fixGpt {disk.name}: status '
                 f'{done.status}')
 
 
-def _report(found: finding.Found, seen: List[disks.Seen], ours: disks.Ours,
-            say: log.Log) -> None:
+def _report(found: finding.Found, seen: Sequence[disks.Seen],
+            ours: disks.Ours, say: log.Log) -> None:
     if found.source:
         say.say(f'config drive: {found.source.name}')
     elif found.consumed:
@@ -116,68 +194,80 @@ def _nics(run: Run, say: log.Log) -> Tuple[host.Nic, ...]:
     return ()
 
 
-def _stage(build: Dict[str, Any], ours: disks.Ours, found: finding.Found,
-           result: outcome.Outcome, say: log.Log) -> None:
-    """Write the includes to where the kickstart's script takes them from."""
-    os.makedirs(place.STAGED, 0o700, exist_ok=True)
-    chosen = _disk(build, ours, found, say)
-    lines = {
-        'disk': chosen or '# no disk: see the messages of esxi-img',
-        'network': result.kickstart[1],
-        'rootpw': _rootpw(result.identity.admin_pass)}
-    say.say(lines['disk'])
-    say.say(lines['network'])
-    say.say(f'root password: {result.root_password}')
-    for name, line in lines.items():
-        files.replace(os.path.join(place.STAGED, f'{name}.cfg'),
-                      f'{line}\n'.encode('ascii'), 0o600)
+def _rootpw(identity: model.Identity, wishes: model.Settings,
+            places: place.Places, say: log.Log) -> Tuple[str, str]:
+    """The command that sets root's password, and where that comes from."""
+    if identity.admin_pass is not None:
+        try:
+            return _hashed(identity.admin_pass.reveal()), outcome.ADMIN_PASS
+        except ValueError:
+            say.say('problem: meta_data.json:admin_pass: cannot be hashed: '
+                    'not used')
+    safe = (place.read(places.own('rootpw.cfg')) or b'').decode(
+        'ascii', 'replace').strip()
+    if _ROOTPW.fullmatch(safe):
+        return safe, outcome.BUILD if wishes.root_hash else outcome.NONE
+    say.say('problem: rootpw.cfg of the image: no rootpw command, so nobody '
+            'will know the password of root')
+    return _hashed(os.urandom(32).hex()), outcome.NONE
 
 
-def _disk(build: Dict[str, Any], ours: disks.Ours, found: finding.Found,
-          say: log.Log) -> Optional[str]:
+def _hashed(password: str) -> str:
+    """:raises ValueError: no hash can stand for it"""
+    return 'rootpw --iscrypted ' + shacrypt.hashed(
+        password, os.urandom(shacrypt.SALT_LENGTH))
+
+
+def _install(build: Dict[str, Any], ours: disks.Ours, found: finding.Found,
+             say: log.Log) -> Optional[str]:
     """The install command; None where nothing may be erased."""
-    line = str(build.get('install_line', ''))
+    line = build.get('install_line')
     if found.consumed:
         say.say('ERROR: this host was installed from here before: redeploy '
                 'it, to give it a config drive again')
         return None
+    if not isinstance(line, str) or not _INSTALL.fullmatch(line):
+        say.say('ERROR: build.json of the image: no install_line')
+        return None
     if installer.IMAGE_DISK not in line:
-        return line or None
+        return line
     if ours.found is None:
         say.say('ERROR: no disk, or more than one, is the one that the image '
                 'was written to; nothing is installed')
         return None
-    return line.replace(installer.IMAGE_DISK, ours.found.disk.name)
+    disk = ours.found.disk
+    for name in (disk.name, *disk.aliases):
+        if _NAME.fullmatch(name):
+            return line.replace(installer.IMAGE_DISK, name)
+    say.say(f'ERROR: {disk.name} is a name that no kickstart can hold')
+    return None
 
 
-def _rootpw(secret: Optional[model.Secret]) -> str:
-    if secret is not None:
-        try:
-            hashed = shacrypt.hashed(secret.reveal(), os.urandom(16))
-            return f'rootpw --iscrypted {hashed}'
-        except ValueError:
-            # Too long to hash; that is said by whoever read it.
-            pass
-    safe = place.read(os.path.join(place.HOME, 'rootpw.cfg')) or b''
-    return safe.decode('ascii', 'replace').strip()
+def _stage(places: place.Places, lines: Dict[str, str]) -> None:
+    """Write the includes to where the kickstart's script takes them from."""
+    os.makedirs(places.staged, 0o700, exist_ok=True)
+    for name, line in lines.items():
+        files.replace(os.path.join(places.staged, f'{name}.cfg'),
+                      f'{line}\n'.encode('ascii'), 0o600)
 
 
-def _keep(ours: disks.Ours, found: finding.Found, seen: List[disks.Seen],
-          root_password: str) -> None:
-    """What scrub and post have to know."""
+def _keep(places: place.Places, ours: disks.Ours, found: finding.Found,
+          facts: Dict[str, Any]) -> None:
+    """What scrub and post have to know.
+
+    The drive is to be overwritten only where something is installed: else
+    another try would need it.
+    """
     for name, data in found.drive.files.items() if found.drive else ():
-        files.replace(os.path.join(place.DRIVE, 'openstack', 'latest',
-                                   name), data, 0o600)
-    partition = next((
-        one for one in ours.found.drives
-        if found.source and found.on_disk
-        and one.start == found.source.start), None) if ours.found else None
-    place.write_json(place.PRE, {
-        'disk': ours.found.disk.name if ours.found else None,
-        'root_password': root_password,
-        'guids': {one.disk.name: one.gpt.disk_guid if one.gpt else None
-                  for one in seen},
-        'drive': {
-            'path': found.source.path, 'name': found.source.name,
-            'start': found.source.start, 'size': found.source.size,
-            'guid': partition.guid} if found.source and partition else None})
+        path = os.path.join(places.drive, 'openstack', 'latest', name)
+        try:
+            files.replace(path, data, 0o600)
+        except OSError:
+            # The others nobody needs, and there may be no room for them.
+            if name in versions.ESSENTIAL:
+                raise
+    kept = None
+    if facts['install'] and found.source and found.source.partition \
+            and ours.found and ours.found.gpt:
+        kept = scrub.as_json(found.source, ours.found.gpt.disk_guid)
+    place.write_json(places.pre, {**facts, 'drive': kept})

@@ -37,12 +37,11 @@ _NETWORK = frozenset({
 def redacted(files: Mapping[str, bytes], identity: model.Identity
              ) -> Dict[str, bytes]:
     """The files of a drive that says the same of a host, without secrets."""
-    keys = list(identity.ssh_keys)
     result = {'meta_data.json': _json({
         'uuid': identity.instance_id, 'hostname': identity.hostname,
-        'public_keys': keys})}
+        'public_keys': list(identity.ssh_keys)})}
     network, _ = jsonfile.decode(files.get('network_data.json', b''), '')
-    if network is not None:
+    if isinstance(network, dict):
         result['network_data.json'] = _json(_only(network))
     return result
 

@@ -20,9 +20,9 @@ from esxi_img import errors
 from esxi_img.kickstart import grammar
 from esxi_img.kickstart import ours
 from esxi_img.kickstart import redact
+from esxi_img.kickstart import sections
 from esxi_img.kickstart import text
 
-MARK = '# added by esxi-img'
 HASH_OPTION = '--root-password-hash-file'
 # SHA-512 crypt: 512 bits in 86 characters, so the last one holds two bits.
 _SHA512_CRYPT = re.compile(
@@ -31,6 +31,7 @@ _SHA512_CRYPT = re.compile(
 # Commands of the user's that stand for one of ours.
 _STAND_FOR: Mapping[str, tuple[str, ...]] = {
     **grammar.REQUIRED, 'network': ('network',), 'reboot': ('reboot',)}
+_INCLUDE = ('%include', 'include')
 
 # How a script that prints a command may look: with an option, or with what
 # a shell or Python will turn into one.  The eula command has no argument,
@@ -67,7 +68,7 @@ class Kickstart:
     Only ``text`` and ``safe`` hold secrets.
 
     :param text: the whole kickstart
-    :param install: the install command that our include is going to give
+    :param install: the install command that our include is going to hold
     :param safe: what our includes hold at first, by file name
     :param left_out: commands of ours that gave way to the user's
     :param added: our command lines
@@ -86,6 +87,11 @@ class Kickstart:
     def redacted(self) -> str:
         """The text with every password, hash and key as ``(set)``."""
         return redact.redact(self.text)
+
+    def redacted_safe(self) -> dict[str, str]:
+        """What our includes hold at first, likewise."""
+        return {name: redact.redact(data.decode())
+                for name, data in self.safe.items()}
 
 
 def decode(data: bytes, name: str) -> str:
@@ -125,44 +131,51 @@ def check_hash(content: str, name: str) -> str:
 
 def merge(wishes: Wishes, head: str | None = None,
           name: str = 'default kickstart',
-          sections: Sequence[str] = ()) -> Kickstart:
+          scripts: Sequence[str] = ()) -> Kickstart:
     """Complete the user's kickstart, or write a whole one.
 
     The user's characters stay as they are.  Our commands go behind his last
-    command, our script sections behind his.
+    command, our script sections behind his.  What is ours already, as in
+    the kickstart of an image, is not added again.
 
     :param head: the user's kickstart, decoded
     :param name: what to call it in messages
-    :param sections: our script sections, as lines without line ends
+    :param scripts: our script sections, as lines without line ends
     :raises RequestError: the wishes make no sense to the installer
-    :raises InputError: the merged text breaks the installer's grammar
+    :raises InputError: the merged text breaks the installer's grammar, or
+        has sections of another version of this program
     """
     if wishes.root_password_hash is not None:
         check_hash(wishes.root_password_hash, HASH_OPTION)
     install = ours.install(wishes.install_disk, wishes.install_options)
-    wanted = ours.commands()
     theirs = text.lines(_ended(head or ''), name)
     script = text.parse(theirs)
+    kept = {need for need in ours.INCLUDED
+            if any(_is_ours(one, need) for one in script.commands)}
     written = dict(_written(script))
     presumed = {need: by for need, by in _presumed(script).items()
-                if need not in written}
+                if need not in written and need not in kept}
     given = written | presumed
-    added = [line for need, line in wanted.items() if need not in given]
-    merged = (*theirs[:script.room], *_ours([MARK, *added] if added else []),
-              *theirs[script.room:], *_ours(sections))
-    problems = grammar.check(text.parse(merged), name,
-                             {*presumed, *ours.INCLUDED})
+    added = {need: line for need, line in ours.commands().items()
+             if need not in given and need not in kept}
+    there = [one for one in script.sections if _is_marked(one)]
+    merged = (*theirs[:script.room],
+              *_ours([sections.MARK, *added.values()] if added else []),
+              *theirs[script.room:], *_ours([] if there else scripts))
+    problems = [*grammar.check(text.parse(merged), name,
+                               {*presumed, *ours.INCLUDED}),
+                *_given_twice(script), *_strange(there, scripts)]
     if problems:
         raise errors.InputError(*problems)
     return Kickstart(
         text=''.join(line.text for line in merged),
         install=install,
         safe=ours.safe(wishes.root_password_hash),
-        left_out=tuple(_left_out(given)),
-        added=tuple(redact.redact(line) for line in added),
+        left_out=tuple(f'{need}: {by}' for need, by in given.items()),
+        added=tuple(redact.redact(line) for line in added.values()),
         includes=_includes(script),
-        notes=(*_notes(wishes, given), *_include_notes(script, presumed,
-                                                       given),
+        notes=(*_notes(wishes, given),
+               *_include_notes(script, presumed, added),
                *_odd_commands(script), *_script_notes(script)))
 
 
@@ -174,6 +187,36 @@ def _ours(lines: Sequence[str]) -> Sequence[text.Line]:
     return text.lines(''.join(f'{line}\n' for line in lines), 'esxi-img')
 
 
+def _is_marked(section: text.Section) -> bool:
+    return any(line.text.strip() == sections.MARK
+               for line in section.body[:1])
+
+
+def _strange(there: Sequence[text.Section], scripts: Sequence[str]
+             ) -> Iterator[str]:
+    """Sections of ours that are not all those that this version adds."""
+    wanted = text.parse(_ours(scripts)).sections
+    same = len(there) == len(wanted) and all(map(_is_same, there, wanted))
+    if scripts and not same:
+        for one in there:
+            yield (f'{one.head.where}: a section of esxi-img, but not as this '
+                   'version writes it; delete it, it is added anew')
+
+
+def _is_same(theirs: text.Section, mine: text.Section) -> bool:
+    """What follows ours, up to the next section, does not run."""
+    body = theirs.body[:len(mine.body)]
+    return (theirs.head.name, theirs.head.rest) == (
+        mine.head.name, mine.head.rest) and [
+            line.text for line in body] == [line.text for line in mine.body]
+
+
+def _is_ours(command: text.Command, need: str) -> bool:
+    """Whether it includes what our scripts write for this need."""
+    return command.name in _INCLUDE and _safe_words(command) == [
+        ours.INCLUDED.get(need)]
+
+
 def _written(script: text.Script) -> Iterator[tuple[str, str]]:
     """What the user's commands give, and by which line (the first one)."""
     for need, names in _STAND_FOR.items():
@@ -182,16 +225,26 @@ def _written(script: text.Script) -> Iterator[tuple[str, str]]:
                 shown = '' if command.name == need else f' ({command.name})'
                 yield need, f'given by {command.where}{shown}'
                 break
-    for need, path in ours.INCLUDED.items():
-        for command in script.commands:
-            if command.name == '%include' and _safe_words(command) == [path]:
-                yield need, f'given by {command.where} (%include {path})'
+
+
+def _given_twice(script: text.Script) -> Iterator[str]:
+    """What our includes would give a second time, which no grammar sees."""
+    for need in ours.INCLUDED:
+        givers = [one for one in script.commands
+                  if one.name in _STAND_FOR[need] or _is_ours(one, need)]
+        if any(_is_ours(one, need) for one in givers):
+            for one in givers[1:]:
+                yield (f'{one.where}: {one.name}: {givers[0].where} gives '
+                       f'{need} already ({givers[0].name}); delete one of '
+                       'them')
 
 
 def _includes(script: text.Script) -> tuple[str, ...]:
+    """The paths of the user's own includes."""
     return tuple(path for command in script.commands
-                 if command.name in ('%include', 'include')
-                 for path in _safe_words(command))
+                 if command.name in _INCLUDE
+                 for path in _safe_words(command)
+                 if path not in ours.INCLUDED.values())
 
 
 def _safe_words(command: text.Command) -> list[str]:
@@ -209,7 +262,8 @@ def _presumed(script: text.Script) -> Mapping[str, str]:
     file name and something that reads like the command, both in %pre.
     """
     body = ''.join(line.text for section in script.sections
-                   if section.head.name == '%pre' for line in section.body
+                   if section.head.name == '%pre' and not _is_marked(section)
+                   for line in section.body
                    if not line.text.lstrip().startswith('#'))
     likely = [path for path in _includes(script)
               if path.rpartition('/')[2] in body]
@@ -224,11 +278,6 @@ def _presumed(script: text.Script) -> Mapping[str, str]:
 def _prints(need: str, names: Sequence[str], body: str) -> bool:
     pattern = _PRINTED.get(need, _OPTION).format('|'.join(names))
     return re.search(pattern, body) is not None
-
-
-def _left_out(given: Mapping[str, str]) -> Iterator[str]:
-    for need, by in given.items():
-        yield f'{need}: {by}'
 
 
 def _without_effect(wishes: Wishes,
@@ -259,27 +308,29 @@ def _odd_commands(script: text.Script) -> Iterator[str]:
 
 def _notes(wishes: Wishes, given: Mapping[str, str]) -> Iterator[str]:
     yield from _without_effect(wishes, given)
-    for need, what in (('install', 'the disk of the image'),
-                       ('rootpw', 'admin_pass of the config drive'),
-                       ('network', 'the network of the config drive')):
+    for need, what in (
+            ('install', 'the disk of the image is not looked for'),
+            ('rootpw', 'admin_pass of the config drive is not looked at'),
+            ('network', 'the installer does not look at the network of the '
+                        'config drive, only first boot does')):
         if need in given:
-            yield (f'{need} is {given[need]}: {what} is not looked at')
+            yield f'{need} is {given[need]}: {what}'
     if 'rootpw' not in given and wishes.root_password_hash is None:
         yield ('no root password hash: hosts without admin_pass will get an '
                'unguessable root password')
 
 
 def _include_notes(script: text.Script, presumed: Mapping[str, str],
-                   given: Mapping[str, str]) -> Iterator[str]:
+                   added: Mapping[str, str]) -> Iterator[str]:
     for need, by in presumed.items():
         yield (f'{need}: {by}, so none is added; without it ' + (
             'the host gets DHCP' if need == 'network' else
             'the installer stops'))
     paths = _includes(script)
-    added = [need for need in _STAND_FOR
-             if need not in given and need != 'reboot']
-    if paths and added:
-        yield (f'{", ".join(added)}: added; make sure that no include gives '
+    needs = [need for need in _STAND_FOR
+             if need in added and need != 'reboot']
+    if paths and needs:
+        yield (f'{", ".join(needs)}: added; make sure that no include gives '
                f'one too: {", ".join(paths)}')
 
 

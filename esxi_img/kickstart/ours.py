@@ -19,6 +19,7 @@ import re
 from esxi_img import errors
 from esxi_img.kickstart import grammar
 from esxi_img.kickstart import sections
+from esxi_img.kickstart import text
 
 _CRYPT64 = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 # Printable ASCII without what quoting would have to escape.
@@ -43,7 +44,6 @@ def _nobody() -> str:
 
 LOCKED = f'$6$esxi.img.nobody.${_nobody()}'
 
-
 # Where our scripts write what is known only on the host.
 INCLUDED: Mapping[str, str] = {
     'install': f'{sections.WORK}/disk.cfg',
@@ -67,6 +67,7 @@ def safe(hashed: str | None) -> Mapping[str, bytes]:
     No disk: then the installer stops, and nothing is erased.
 
     :param hashed: root's password as a crypt string, None for LOCKED
+    :returns: their lines, by file name
     """
     lines = {
         'disk': '# no disk is known to be the one to install on',
@@ -74,6 +75,22 @@ def safe(hashed: str | None) -> Mapping[str, bytes]:
         'network': 'network --bootproto=dhcp --addvmportgroup=0'}
     return {f'{name}.cfg': f'{line}\n'.encode('ascii')
             for name, line in lines.items()}
+
+
+def check_safe(need: str, content: str, name: str) -> list[str]:
+    """What is wrong with an include as an image holds it.
+
+    :param need: a key of INCLUDED
+    :param name: what to call it in messages
+    """
+    script = text.parse(text.lines(content, name))
+    problems = grammar.check(script, name, grammar.REQUIRED)
+    given = [one.name for one in script.commands]
+    if need == 'install' and given:
+        problems.append(f'{name}: has a command, though no disk is known yet')
+    elif need != 'install' and (given != [need] or script.sections):
+        problems.append(f'{name}: is more or less than one {need} command')
+    return problems
 
 
 def install(disk: str, options: Sequence[str] = ()) -> str:

@@ -14,14 +14,18 @@
 
 A section that fails stops the installer, so each ends with 0, and each
 bounds its own time: a device that hangs would hold its process for ever.
-Nothing is asked of the shell but what every busybox has.
+Nothing is asked of the shell but what every busybox has; no special builtin
+of it has a redirection, as one that fails would end the script.
 """
 
 from collections.abc import Mapping, Sequence
 
 WORK = '/tmp/esxiimg'  # nosec B108
 HOME = '/esxiimg'
-FILES = ('disk', 'network', 'rootpw')
+# The line above our commands, and the first one of each section of ours.
+MARK = '# added by esxi-img'
+# Of ``python -m firstboot``, in the order in which they run.
+COMMANDS = ('pre', 'scrub', 'post', 'apply')
 
 # Waits for a file, not for the process: one that hangs in the kernel cannot
 # be waited for, and a zombie looks alive.
@@ -37,8 +41,10 @@ while [ ! -s {work}/{command}.status ] && [ "$left" -gt 0 ]; do
     sleep 1
     left=$((left - 1))
 done
+[ "$left" -gt 0 ] ||
+    echo "esxi-img: problem: {command} hangs" >> {work}/{command}.out
 cat {work}/{command}.out
-cat {work}/{command}.out > /dev/console 2> /dev/null
+cat {work}/{command}.out 2> /dev/null > /dev/console
 '''
 
 _SAFE = '''\
@@ -46,9 +52,7 @@ _SAFE = '''\
 # DHCP, and a root password that nobody guesses.
 umask 077
 mkdir -p {work}
-for name in {files}; do
-    cat {home}/$name.cfg > {work}/$name.cfg
-done
+cp {home}/*.cfg {work}/
 exit 0
 '''
 
@@ -56,11 +60,8 @@ _PRE = '''\
 # The disk, the network and the root password of this host.
 umask 077
 {bounded}\
-if [ "$(cat {work}/pre.status)" = 0 ]; then
-    for name in {files}; do
-        mv {work}/new/$name.cfg {work}/$name.cfg
-    done
-    : > {work}/ready
+if [ "$(cat {work}/pre.status 2> /dev/null)" = 0 ]; then
+    mv {work}/new/*.cfg {work}/ && touch {work}/ready
 fi
 exit 0
 '''
@@ -105,7 +106,6 @@ def lines() -> Sequence[str]:
 
 def _filled(script: str, command: str = '', seconds: int = 0) -> list[str]:
     words: Mapping[str, object] = {
-        'work': WORK, 'home': HOME, 'files': ' '.join(FILES),
-        'command': command, 'seconds': seconds}
-    return script.format(bounded=_BOUNDED.format(**words),
-                         **words).splitlines()
+        'work': WORK, 'home': HOME, 'command': command, 'seconds': seconds}
+    return [MARK, *script.format(bounded=_BOUNDED.format(**words),
+                                 **words).splitlines()]

@@ -61,7 +61,9 @@ class TestStreams(command.TestCase):
         self.assertEqual(0, done.code)
         self.assert_plain(done.stderr)
         for word in ('recipe ', '8.0.3', '24022510', 'esxiimg.tgz',
-                     'ks=file:///esxiimg/KS.CFG', 'FAT32', 'disk guid'):
+                     'ks=file:///esxiimg/KS.CFG', 'FAT32', 'disk guid',
+                     'install --disk=IMAGE-DISK', 'first boot',
+                     'keep config drive no'):
             self.assertIn(word, done.stdout)
         self.assertEqual({}, command.content(self.folder))
         self.assertEqual(before, command.content(command.sample().parent))

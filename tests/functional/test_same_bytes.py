@@ -190,6 +190,8 @@ class TestSameBytes(command.TestCase):
                 ('--root-password-hash-file', 'hash'),
                 ('--install-disk', 'disk=mpx.vmhba0:C0:T0:L0'),
                 ('--install-option', 'novmfsondisk'),
+                ('--only-management',), ('--keep-config-drive',),
+                ('--no-ssh',), ('--no-shell',),
                 ('--add-module', 'x.v00')):
             with self.subTest(options):
                 found = ids(command.run(command.sample(), '--dry-run',

@@ -27,7 +27,7 @@ SECRET = HASH[23:]
 
 
 class TestSecrets(command.TestCase):
-    """The hash is in the image's KS.CFG, and nowhere else."""
+    """The hash is in the image's rootpw.cfg, and nowhere else."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -67,10 +67,11 @@ class TestSecrets(command.TestCase):
         at = tar.index(HASH.encode())
         header = max(tar.rfind(name, 0, at) for name in (
             b'esxiimg/KS.CFG\0', b'esxiimg/build.json\0',
+            b'esxiimg/rootpw.cfg\0', b'esxiimg/settings.json\0',
             b'esxiimg/firstboot/'))
-        self.assertTrue(tar[header:].startswith(b'esxiimg/KS.CFG\0'))
-        line = tar[tar.rindex(b'\n', 0, at) + 1:tar.index(b'\n', at)]
-        self.assertEqual(f'rootpw --iscrypted {HASH}', line.decode())
+        self.assertTrue(tar[header:].startswith(b'esxiimg/rootpw.cfg\0'))
+        content = tar[header + 512:header + 1024].rstrip(b'\0').decode()
+        self.assertEqual(f'rootpw --iscrypted {HASH}\n', content)
         self.assertEqual({'hash', 'x.img'}, set(os.listdir(self.folder)))
 
     def test_inspect(self) -> None:

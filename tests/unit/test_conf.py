@@ -64,18 +64,20 @@ class ConfTests(base.TestCase):
 
     def test_what_first_boot_does(self):
         for argv, wanted in (
-                ((), (False, True, True)),
-                (('--only-management', '--no-ssh', '--no-shell'),
-                 (True, False, False)),
-                (('--no-only-management', '--ssh', '--shell'),
-                 (False, True, True))):
+                ((), (False, False, True, True)),
+                (('--only-management', '--keep-config-drive', '--no-ssh',
+                  '--no-shell'), (True, True, False, False)),
+                (('--no-only-management', '--no-keep-config-drive', '--ssh',
+                  '--shell'), (False, False, True, True))):
             options = self.options(*argv)
-            self.assertEqual(wanted, (options.only_management, options.ssh,
-                                      options.shell))
+            self.assertEqual(wanted, (
+                options.only_management, options.keep_config_drive,
+                options.ssh, options.shell))
         options = self.options('--config-file', self.file(
-            '[DEFAULT]\nssh = false\nonly_management = true\n'), '--ssh')
-        self.assertEqual((True, True), (options.only_management,
-                                        options.ssh))
+            '[DEFAULT]\nssh = false\nonly_management = true\n'
+            'keep_config_drive = true\n'), '--ssh')
+        self.assertEqual((True, True, True), (
+            options.only_management, options.keep_config_drive, options.ssh))
 
     def test_values_that_look_like_options(self):
         options = self.options('--install-option', '--novmfsondisk',

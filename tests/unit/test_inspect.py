@@ -93,7 +93,10 @@ class InspectTests(base.TestCase):
             {item.path: item.size for item in self.recipe.layout.items},
             {file.path: file.size for file in findings.volume.files})
         text = inspect.as_text(findings)
-        self.assertIn('rootpw --iscrypted (set)', text)
+        self.assertIn('\nesxiimg/rootpw.cfg\n  | rootpw --iscrypted (set)\n',
+                      text)
+        self.assertIn('\nesxiimg/disk.cfg\n  | # no disk is known', text)
+        self.assertIn('\nesxiimg/network.cfg\n  | network --bootproto', text)
         self.assertNotIn(test_recipe.HASH.split('$')[3], text)
         self.assertIn('kernelopt runweasel ks=file:///esxiimg/KS.CFG', text)
 
@@ -131,6 +134,16 @@ class InspectTests(base.TestCase):
         self.assertIn('KS.CFG: lacks vmaccepteula', self.bundle(
             lambda tar: tar.replace(b'\nvmaccepteula\n',
                                     b'\n#maccepteula\n')))
+        self.assertEqual('KS.CFG: lacks %include /tmp/esxiimg/rootpw.cfg',
+                         self.bundle(lambda tar: tar.replace(
+                             b'\n%include /tmp/esxiimg/rootpw.cfg',
+                             b'\n#include /tmp/esxiimg/rootpw.cfg')))
+        for name in (b'pre', b'scrub', b'post', b'apply'):
+            self.assertEqual(
+                f'KS.CFG: does not run firstboot {name.decode()}',
+                self.bundle(lambda tar, name=name: tar.replace(
+                    b'-m firstboot ' + name + b'\n',
+                    b'-m firstboat ' + name + b'\n')))
         guid = str(self.recipe.ids.disk).encode()
         self.assertIn('other GUIDs', self.bundle(
             lambda tar: tar.replace(guid, guid[::-1])))
@@ -142,6 +155,35 @@ class InspectTests(base.TestCase):
             lambda tar: linked(tar, b'esxiimg/KS.CFG')))
         self.assertIn('build.json is missing', self.bundle(
             lambda tar: linked(tar, b'esxiimg/build.json')))
+
+    def test_includes(self):
+        # Two letters swapped: the header's checksum stays right.
+        for name, other in ((b'disk', b'dsik'), (b'rootpw', b'rootwp'),
+                            (b'network', b'netwrok')):
+            self.assertEqual(
+                f'esxiimg/{name.decode()}.cfg is missing',
+                self.bundle(lambda tar, name=name, other=other: tar.replace(
+                    b'esxiimg/' + name + b'.cfg\0',
+                    b'esxiimg/' + other + b'.cfg\0')))
+        secret = test_recipe.HASH[-40:].encode()
+        for old, new, part in (
+                (b'# no disk is', b'install --fi', 'disk.cfg:1: install'),
+                (b'# no disk is', b'dryrun\n# is ',
+                 'disk.cfg: has a command'),
+                (b'rootpw --isc', b'#ootpw --isc',
+                 'rootpw.cfg: is more or less than one rootpw command'),
+                (b'rootpw --isc', b'rootqw --isc', 'rootpw.cfg:1: unknown'),
+                (b'--iscrypted ', b'--ascrypted ', 'unknown option'),
+                (secret, b'\xff' + secret[1:], 'rootpw.cfg:1: not UTF-8'),
+                (b'network --bo', b'network\n%pos',
+                 'network.cfg: is more or less'),
+                (b'network --bo', b'network --bi',
+                 'network.cfg:1: network: unknown option')):
+            with self.subTest(new):
+                found = self.bundle(lambda tar, old=old, new=new:
+                                    tar.replace(old, new))
+                self.assertIn(part, found)
+                self.assertNotIn(secret.decode()[1:], found)
 
     def test_modules_and_files(self):
         at = self.offset('k.b00')

@@ -49,6 +49,7 @@ LAYERS: tuple[dict[str, frozenset[str]], ...] = (
      'gzipped': PURE,
      'iso.records': touches('pycdlib'),
      'kickstart.redact': PURE,
+     'kickstart.sections': PURE,
      'kickstart.text': PURE,
      'mboot': PURE},
     {'bootcfg': PURE,
@@ -124,8 +125,10 @@ FIRSTBOOT_LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     {'metadata': PURE,
      'netlinks': PURE,
      'nics': PURE,
-     'subnets': PURE},
-    {'facts': PURE,
+     'subnets': PURE,
+     'tables': PURE},
+    {'esxcli': PURE,
+     'facts': PURE,
      'netdata': PURE},
     {'drive': touches('open', 'os')},
     {'reading': PURE},
@@ -145,6 +148,25 @@ FIRSTBOOT_LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     {'think': PURE},
     # What people and programs see of it.
     {'present': PURE},
+    # Effects, one kind each.
+    {'files': touches('open', 'os'),
+     'running': touches('os', 'subprocess', 'time'),
+     'shacrypt': PURE},
+    {'gpt': PURE,
+     'place': touches('open', 'os'),
+     'records': touches('open', 'os', 'time')},
+    {'disks': touches('open', 'os'),
+     'execute': PURE,
+     'log': touches('open', 'os', 'time'),
+     'redacted': PURE},
+    {'bootbanks': touches('open', 'os'),
+     'collect': PURE,
+     'finding': touches('open', 'os')},
+    {'scrub': touches('open', 'os')},
+    # What puts them together.
+    {'apply': touches('os', 'time'),
+     'post': touches('open', 'os'),
+     'pre': touches('os', 'random')},
     {'__main__': PURE},
 )
 # Placed above, and yet to be written.
@@ -382,7 +404,7 @@ class TestFirstbootLayers(base.TestCase):
         self.assertEqual({}, strays(self.texts, FIRSTBOOT_LAYERS))
 
     def test_only_what_esxi_has_is_loaded(self) -> None:
-        wrong = {name: at_load(text) - allowed for name, text in
+        wrong = {name: at_load(text) - ON_ESXI for name, text in
                  [*self.texts.items(), ('__init__', self.package)]}
         self.assertEqual({}, {name: what for name, what in wrong.items()
                               if what})

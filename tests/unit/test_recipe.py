@@ -18,8 +18,10 @@ import os
 
 from esxi_img import describe
 from esxi_img import errors
+from esxi_img.firstboot import settings
 from esxi_img.iso import identify
 from esxi_img.kickstart import merge
+from esxi_img.kickstart import sections
 from esxi_img import options
 from esxi_img import recipe
 from esxi_img import tree
@@ -38,7 +40,9 @@ GOLDEN = {
         'installed_kernel_option': ('allowLegacyCPU=true',),
         'install_disk': 'disk=naa.5000c500a0b1c2d3',
         'install_option': ('novmfsondisk',),
-        'root_password_hash_file': 'hash', 'kickstart': 'my.cfg'},
+        'root_password_hash_file': 'hash', 'kickstart': 'my.cfg',
+        'only_management': True, 'keep_config_drive': True, 'ssh': False,
+        'shell': False},
 }
 KICKSTART = ('# mine\nvmaccepteula\nnetwork --bootproto=dhcp '
              '--device=vmnic1\n%post --interpreter=busybox\necho done\n')
@@ -75,7 +79,7 @@ def ingredients(iso=None, cfgs=(CFG, CFG), modules=(), version='1.0.0',
         merge.Wishes(chosen.install_disk, chosen.install_option,
                      HASH if chosen.root_password_hash_file else None),
         KICKSTART if chosen.kickstart else None,
-        chosen.kickstart or 'default kickstart')
+        chosen.kickstart or 'default kickstart', sections.lines())
     return recipe.Ingredients(
         chosen, iso, facts, kickstart, tuple(modules),
         {'__init__.py': b'', '__main__.py': b'pass\n'}, version, time)
@@ -128,6 +132,7 @@ class IdentityTests(base.TestCase):
                 {'install_option': ('novmfsondisk',)},
                 {'root_password_hash_file': 'x'}, {'kickstart': 'x'},
                 {'only_management': True}, {'ssh': False}, {'shell': False},
+                {'keep_config_drive': True},
                 {'modules': [extra]},
                 {'modules': [dataclasses.replace(extra, sha256='b' * 64)]},
                 {'cfgs': (CFG, CFG + b'#\n')},
@@ -160,15 +165,57 @@ class IdentityTests(base.TestCase):
             ['tty2Port=com1', 'gdbPort=none', 'logPort=none', 'a=1'],
             facts['installed_kernel_options'])
 
+    def test_what_the_installer_installs_on(self):
+        for given, line in (
+                ({}, 'install --disk=IMAGE-DISK --overwritevmfs'),
+                ({'install_disk': 'firstdisk=local',
+                  'install_option': ('ignoressd',)},
+                 'install --firstdisk=local --overwritevmfs --ignoressd')):
+            made = make(**given)
+            self.assertEqual(line, json.loads(made.members[
+                'esxiimg/build.json'])['install_line'])
+            self.assertIn(f'disk.cfg on the host: {line}\n',
+                          describe.as_text(made))
+
+    def test_settings_for_first_boot(self):
+        for given, changed in (
+                ({}, {}), ({'only_management': True},) * 2,
+                ({'keep_config_drive': True},) * 2, ({'ssh': False},) * 2,
+                ({'shell': False},) * 2,
+                ({'root_password_hash_file': 'x'}, {'root_hash': True})):
+            made = make(**given)
+            value = json.loads(made.members['esxiimg/settings.json'])
+            self.assertEqual(
+                {'only_management': False, 'ssh': True, 'shell': True,
+                 'keep_config_drive': False, 'root_hash': False, **changed},
+                value)
+            # Both halves know all of them.
+            self.assertEqual(value, dataclasses.asdict(
+                settings.from_json(value)))
+            said = describe.as_dict(made)['options']
+            del value['root_hash']
+            self.assertEqual(value, {name: said[name] for name in value})
+
+    def test_includes_that_are_there_from_the_start(self):
+        made = make(root_password_hash_file='hash')
+        self.assertEqual(
+            {f'esxiimg/{name}': data
+             for name, data in made.given.kickstart.safe.items()},
+            {name: data for name, data in made.members.items()
+             if name.endswith('.cfg')})
+
 
 class SecretTests(base.TestCase):
 
-    def test_the_hash_is_nowhere_but_in_the_kickstart(self):
+    def test_the_hash_is_nowhere_but_in_its_include(self):
         made = make(root_password_hash_file='hash')
-        self.assertIn(HASH.encode(), made.members['esxiimg/KS.CFG'])
+        self.assertEqual(
+            ['esxiimg/rootpw.cfg'],
+            [name for name, data in made.members.items()
+             if HASH.encode() in data])
         for text in (repr(made), str(made), describe.as_text(made),
                      json.dumps(describe.as_dict(made)),
-                     made.members['esxiimg/build.json'].decode()):
+                     str(made.given.kickstart), ' '.join(made.notes)):
             self.assertNotIn(HASH, text)
             self.assertNotIn(HASH.split('$')[3], text)
         self.assertIn('rootpw --iscrypted (set)', describe.as_text(made))

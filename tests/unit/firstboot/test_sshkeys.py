@@ -146,7 +146,7 @@ class LinesTests(base.TestCase):
         for key in keys:
             self.assertEqual([key], key.encode().decode().splitlines())
             self.assertEqual((key,), sshkeys.lines(key)[0])
-            self.assertRegex(key, r'\A[a-z].* ?\S*AAAA[A-Za-z0-9+/]{12}')
+            self.assertRegex(key, r'\A[A-Za-z].* ?\S+')
         self.assertLessEqual(len(messages), 1)
 
 

@@ -12,6 +12,7 @@
 
 """A user's kickstart and ours become one."""
 
+from collections.abc import Sequence
 import dataclasses
 import traceback
 
@@ -20,6 +21,7 @@ from hypothesis import strategies
 
 from esxi_img import errors
 from esxi_img.kickstart import merge
+from esxi_img.kickstart import sections
 from tests import base
 
 GOLDEN = base.FIXTURES / 'kickstart'
@@ -27,9 +29,12 @@ HASH = '$6$rounds=5000$saltsalt$' + 'Hunter22' * 10 + 'abcde/'
 SECRET = 'Hunter22'
 UNGUESSABLE = ('no root password hash: hosts without admin_pass will get an '
                'unguessable root password')
-FIRST_DISK = ('--install-disk auto is --firstdisk: on a machine with several '
-              'disks the installer may choose, and erase, another disk than '
-              'that of the image')
+INSTALL = 'install --disk=IMAGE-DISK --overwritevmfs'
+NOT_LOOKED_FOR = {
+    'install': 'the disk of the image is not looked for',
+    'rootpw': 'admin_pass of the config drive is not looked at',
+    'network': 'the installer does not look at the network of the config '
+               'drive, only first boot does'}
 HEAD = ('# K\u00fcche, \u042d\u0442\u0430\u0436 3\r\n'
         'accepteula\n'
         'rootpw Hunter22\n'
@@ -49,11 +54,6 @@ INCLUDE = ('%include /tmp/disk.ks\n'
 # Golden file, wishes, the user's kickstart, our sections.
 GOLDENS = (
     ('default', merge.Wishes(), None, ()),
-    ('hash', merge.Wishes(root_password_hash=HASH), None, ()),
-    ('disk', merge.Wishes('disk=mpx.vmhba0:C0:T0:L0', ('novmfsondisk',),
-                          HASH), None, ()),
-    ('firstdisk', merge.Wishes('firstdisk=DELLBOSS VD,local',
-                               ('--preservevmfs', '--ignoressd')), None, ()),
     ('head', merge.Wishes(), HEAD,
      ('%pre', 'echo ours', '%firstboot', 'echo ours')),
     ('include', merge.Wishes(root_password_hash=HASH), INCLUDE, ()),
@@ -67,15 +67,15 @@ def golden(name: str, extension: str = 'ks') -> bytes:
 class TestGoldens(base.TestCase):
 
     def test_text(self) -> None:
-        for name, wishes, head, sections in GOLDENS:
+        for name, wishes, head, scripts in GOLDENS:
             with self.subTest(name):
-                made = merge.merge(wishes, head, 'ks.cfg', sections)
+                made = merge.merge(wishes, head, 'ks.cfg', scripts)
                 self.assertEqual(golden(name), made.text.encode())
 
     def test_shown(self) -> None:
-        for name, wishes, head, sections in GOLDENS:
+        for name, wishes, head, scripts in GOLDENS:
             with self.subTest(name):
-                made = merge.merge(wishes, head, 'ks.cfg', sections)
+                made = merge.merge(wishes, head, 'ks.cfg', scripts)
                 self.assertEqual(golden(name, 'shown'),
                                  made.redacted().encode())
 
@@ -90,28 +90,40 @@ class TestMerge(base.TestCase):
 
     def test_default_says_what_it_did(self) -> None:
         made = merge.merge(merge.Wishes())
-        self.assertEqual(((), (), (FIRST_DISK, UNGUESSABLE)),
-                         (made.left_out, made.includes, made.notes))
+        self.assertEqual(((), (), (UNGUESSABLE,), INSTALL),
+                         (made.left_out, made.includes, made.notes,
+                          made.install))
         self.assertEqual(
-            ('vmaccepteula', 'install --firstdisk --overwritevmfs',
-             'rootpw --iscrypted (set)',
-             'network --bootproto=dhcp --addvmportgroup=0', 'reboot'),
-            made.added)
+            ('vmaccepteula', '%include /tmp/esxiimg/disk.cfg',
+             '%include /tmp/esxiimg/rootpw.cfg',
+             '%include /tmp/esxiimg/network.cfg', 'reboot'), made.added)
 
     def test_a_hash_needs_no_note(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH))
-        self.assertEqual((FIRST_DISK,), made.notes)
-        self.assertIn(f'rootpw --iscrypted {HASH}\n', made.text)
+        self.assertEqual((), made.notes)
+        self.assertNotIn(HASH, made.text)
+        self.assertEqual(f'rootpw --iscrypted {HASH}\n'.encode(),
+                         made.safe['rootpw.cfg'])
 
-    def test_a_password_of_the_users_needs_no_note(self) -> None:
-        self.assertEqual((FIRST_DISK,),
-                         merge.merge(merge.Wishes(), HEAD).notes)
+    def test_what_is_safe_is_shown_without_the_hash(self) -> None:
+        made = merge.merge(merge.Wishes(root_password_hash=HASH))
+        shown = made.redacted_safe()
+        self.assertEqual('rootpw --iscrypted (set)\n', shown['rootpw.cfg'])
+        self.assertEqual(made.safe['network.cfg'].decode(),
+                         shown['network.cfg'])
 
-    def test_a_chosen_disk_warns_of_the_loop(self) -> None:
+    def test_a_password_of_the_users_needs_no_hash(self) -> None:
         self.assertEqual(
-            ('--install-disk disk=a: a machine that still boots from the '
-             'disk of the image installs again and again', UNGUESSABLE),
-            merge.merge(merge.Wishes('disk=a')).notes)
+            ('rootpw is given by ks.cfg:3: ' + NOT_LOOKED_FOR['rootpw'],
+             'network is given by ks.cfg:4: ' + NOT_LOOKED_FOR['network']),
+            merge.merge(merge.Wishes(), HEAD, 'ks.cfg').notes)
+
+    def test_a_chosen_disk_is_for_the_include(self) -> None:
+        made = merge.merge(merge.Wishes('disk=a', ('novmfsondisk',)))
+        self.assertEqual('install --disk=a --overwritevmfs --novmfsondisk',
+                         made.install)
+        self.assertNotIn('install', made.text)
+        self.assertEqual(merge.merge(merge.Wishes()).safe, made.safe)
 
     def test_the_users_commands_are_the_users(self) -> None:
         made = merge.merge(
@@ -125,7 +137,12 @@ class TestMerge(base.TestCase):
              '--install-option novmfsondisk: no effect, install is given by '
              'ks.cfg:3 (upgrade)',
              '--root-password-hash-file: no effect, rootpw is given by '
-             'ks.cfg:2'), made.notes)
+             'ks.cfg:2',
+             'install is given by ks.cfg:3 (upgrade): '
+             + NOT_LOOKED_FOR['install'],
+             'rootpw is given by ks.cfg:2: ' + NOT_LOOKED_FOR['rootpw'],
+             'network is given by ks.cfg:4: ' + NOT_LOOKED_FOR['network']),
+            made.notes)
         self.assertEqual(
             ('vmaccepteula: given by ks.cfg:1 (accepteula)',
              'install: given by ks.cfg:3 (upgrade)',
@@ -144,11 +161,13 @@ class TestMerge(base.TestCase):
         self.assertEqual(('install: presumably given by %include '
                           '/tmp/disk.ks',), made.left_out)
         self.assertEqual(
-            (UNGUESSABLE, 'install: presumably given by %include '
-             '/tmp/disk.ks, so none is added; without it the installer '
-             'stops', 'vmaccepteula, rootpw, network: added; make sure that '
-             'no include gives one too: /tmp/disk.ks'), made.notes)
-        self.assertNotIn('install --firstdisk', made.text)
+            ('install is presumably given by %include /tmp/disk.ks: '
+             + NOT_LOOKED_FOR['install'], UNGUESSABLE,
+             'install: presumably given by %include /tmp/disk.ks, so none '
+             'is added; without it the installer stops',
+             'vmaccepteula, rootpw, network: added; make sure that no '
+             'include gives one too: /tmp/disk.ks'), made.notes)
+        self.assertNotIn('esxiimg/disk.cfg', made.text)
 
     def test_a_written_command_is_not_presumed(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
@@ -196,22 +215,22 @@ class TestMerge(base.TestCase):
             'ks.cfg')
         self.assertEqual(
             ['ks.cfg:2: dryrun', 'ks.cfg:3: paranoid', 'ks.cfg:4: clearpart'],
-            [note.rpartition(':')[0] for note in made.notes])
+            [note.rpartition(':')[0] for note in made.notes[1:]])
 
     def test_an_include_of_unknown_content_is_warned_of(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
                            '%include /tmp/a\ninclude /esxiimg/b\n')
         self.assertEqual(
-            (FIRST_DISK, 'vmaccepteula, install, rootpw, network: added; make '
-             'sure that no include gives one too: /tmp/a, /esxiimg/b'),
+            ('vmaccepteula, install, rootpw, network: added; make sure that '
+             'no include gives one too: /tmp/a, /esxiimg/b',),
             made.notes)
 
     def test_carriage_returns_in_scripts_are_warned_of(self) -> None:
         made = merge.merge(merge.Wishes(root_password_hash=HASH),
                            'keyboard us\r\n%pre\r\n:\n:\r\n:\r\n', 'ks.cfg')
         self.assertEqual(
-            (FIRST_DISK, 'ks.cfg:4: 2 script lines end in CRLF, a shell '
-             'reads the CR as part of the command'), made.notes)
+            ('ks.cfg:4: 2 script lines end in CRLF, a shell reads the CR as '
+             'part of the command',), made.notes)
 
     def test_a_non_ascii_comment_keeps_the_text_whole(self) -> None:
         made = merge.merge(merge.Wishes(), HEAD)
@@ -256,6 +275,83 @@ class TestMerge(base.TestCase):
                 with self.assertRaisesRegex(errors.RequestError, f'^{name} '):
                     merge.merge(wishes)
 
+    def test_includes_of_ours_count_as_ours(self) -> None:
+        made = merge.merge(
+            merge.Wishes(), 'vmaccepteula\ninclude "/tmp/esxiimg/disk.cfg"\n'
+            '%include  /tmp/esxiimg/rootpw.cfg\n%include /tmp/a\n', 'my.cfg')
+        self.assertEqual(
+            (('%include /tmp/esxiimg/network.cfg', 'reboot'),
+             ('/tmp/a',), INSTALL,
+             ('vmaccepteula: given by my.cfg:1',)),
+            (made.added, made.includes, made.install, made.left_out))
+        self.assertEqual(
+            (UNGUESSABLE, 'network: added; make sure that no include gives '
+             'one too: /tmp/a'), made.notes)
+
+    def test_what_our_include_gives_is_not_given_twice(self) -> None:
+        ours = '%include /tmp/esxiimg/disk.cfg'
+        for head, expected in (
+                (f'install --disk=a\n{ours}',
+                 'my.cfg:2: %include: my.cfg:1 gives install already '
+                 '(install); delete one of them'),
+                (f'{ours}\nupgrade --disk=a',
+                 'my.cfg:2: upgrade: my.cfg:1 gives install already '
+                 '(%include); delete one of them'),
+                (f'{ours}\nreboot\n{ours}',
+                 'my.cfg:3: %include: my.cfg:1 gives install already '
+                 '(%include); delete one of them'),
+                ('%include /tmp/esxiimg/rootpw.cfg\nrootpw Hunter22',
+                 'my.cfg:2: rootpw: my.cfg:1 gives rootpw already '
+                 '(%include); delete one of them'),
+                ('network\n%include /tmp/esxiimg/network.cfg',
+                 'my.cfg:2: %include: my.cfg:1 gives network already '
+                 '(network); delete one of them')):
+            with self.subTest(head):
+                with self.assertRaises(errors.InputError) as caught:
+                    merge.merge(merge.Wishes(), head, 'my.cfg')
+                self.assertEqual((expected,), caught.exception.problems)
+
+    def test_our_own_text_is_whole(self) -> None:
+        once = merge.merge(merge.Wishes(), HEAD, 'my.cfg', SECTIONS)
+        for scripts in (SECTIONS, ()):
+            twice = merge.merge(merge.Wishes(), once.text, 'my.cfg', scripts)
+            self.assertEqual((once.text, ()), (twice.text, twice.added))
+
+    def test_our_own_text_with_changes(self) -> None:
+        text = merge.merge(merge.Wishes(), None, '', SECTIONS).text
+        for old, new in (
+                ('reboot\n', 'keyboard German\nreboot\n'),
+                ('%pre', '%pre\necho first\n%pre'),
+                ('%firstboot', '# mine\n%firstboot\necho 1\n\n%firstboot'),
+                ('\n%post', '\n# what comes first\n%post\n:\n%post')):
+            changed = text.replace(old, new, 1)
+            self.assertNotEqual(text, changed)
+            with self.subTest(new):
+                made = merge.merge(merge.Wishes(), changed, 'my.cfg',
+                                   SECTIONS)
+                self.assertEqual(changed, made.text)
+
+    def test_sections_of_another_version_are_refused(self) -> None:
+        text = merge.merge(merge.Wishes(), None, '', SECTIONS).text
+        first = text.splitlines().index('%pre --interpreter=busybox') + 1
+        for changed, count in (
+                (text.replace('left=600', 'left=60'), 5),
+                (text.replace('busybox --timeout', 'python --timeout'), 5),
+                (text.replace('exit 0\n', 'exit 0\r\n'), 5),
+                # One is missing; all are there twice.
+                (text[:text.index('%firstboot')], 4),
+                (text + ''.join(f'{line}\n' for line in SECTIONS), 10)):
+            with self.subTest(count):
+                with self.assertRaises(errors.InputError) as caught:
+                    merge.merge(merge.Wishes(), changed, 'my.cfg', SECTIONS)
+                self.assertEqual(
+                    f'my.cfg:{first}: a section of esxi-img, but not as this '
+                    'version writes it; delete it, it is added anew',
+                    caught.exception.problems[0])
+                self.assertEqual(count, len(caught.exception.problems))
+                # Whoever only reads it has nothing against it.
+                merge.merge(merge.Wishes(), changed, 'my.cfg')
+
     def test_sections_of_ours_end_the_text(self) -> None:
         made = merge.merge(merge.Wishes(), '%post\n:', 'my.cfg',
                            ('%pre', 'a', '%post', 'b'))
@@ -266,7 +362,8 @@ class TestMerge(base.TestCase):
 LINES = strategies.sampled_from((
     'reboot', 'vmaccepteula', 'rootpw Hunter22', 'rootpw --iscrypted ' + HASH,
     'install --firstdisk', 'install \\\n  --disk="a b"', 'network', '',
-    '# \u00fc', '%include /tmp/a', '\tdryrun  ', 'clearpart --alldrives'))
+    '# \u00fc', '%include /tmp/a', '\tdryrun  ', 'clearpart --alldrives',
+    '%include /tmp/esxiimg/rootpw.cfg'))
 SCRIPTS = strategies.sampled_from((
     '%pre', '%post --timeout=3', '%firstboot', 'reboot', '# rootpw Hunter22',
     'echo "install --disk=$x" > /tmp/a', '\u00fc\u2028', '', 'rm \\',
@@ -277,6 +374,7 @@ TEXTS = strategies.builds(
         [*commands, *(['%pre', *scripts] if scripts else [])]) + last,
     strategies.lists(LINES, max_size=9), strategies.lists(SCRIPTS), ENDS,
     strategies.sampled_from(('', '\n', '\r\n')))
+SECTIONS = sections.lines()
 WISHES = strategies.builds(
     merge.Wishes, strategies.sampled_from(('auto', 'disk=a', 'firstdisk=b')),
     strategies.lists(strategies.sampled_from(('novmfsondisk', 'systemDisk=x'))
@@ -285,17 +383,19 @@ WISHES = strategies.builds(
 
 
 def said(made: merge.Kickstart) -> str:
-    return repr(made) + str(made) + made.redacted() + repr([
-        getattr(made, field.name) for field in dataclasses.fields(made)
-        if field.name != 'text'])
+    return repr(made) + str(made) + made.redacted() + repr(
+        made.redacted_safe()) + repr([
+            getattr(made, field.name) for field in dataclasses.fields(made)
+            if field.name not in ('text', 'safe')])
 
 
 class TestProperties(base.TestCase):
 
-    def merged(self, wishes: merge.Wishes, head: str) -> merge.Kickstart:
+    def merged(self, wishes: merge.Wishes, head: str,
+               scripts: Sequence[str] = ()) -> merge.Kickstart:
         """A merge, or on to the next example if the head is a bad one."""
         try:
-            return merge.merge(wishes, head, 'my.cfg')
+            return merge.merge(wishes, head, 'my.cfg', scripts)
         except errors.InputError as error:
             self.assertNotIn(SECRET, ''.join(
                 traceback.format_exception(error)) + repr(error))
@@ -306,7 +406,7 @@ class TestProperties(base.TestCase):
             self, wishes: merge.Wishes, head: str) -> None:
         made = self.merged(wishes, head)
         head += '\n' if head and not head.endswith('\n') else ''
-        start = made.text.find(merge.MARK)
+        start = made.text.find(sections.MARK)
         end = start + len(made.text) - len(head)
         if start < 0:
             self.assertEqual((head, ()), (made.text, made.added))
@@ -317,9 +417,11 @@ class TestProperties(base.TestCase):
 
     @hypothesis.given(WISHES, TEXTS)
     def test_twice_is_once(self, wishes: merge.Wishes, head: str) -> None:
-        once = self.merged(wishes, head)
-        twice = merge.merge(wishes, once.text)
-        self.assertEqual((once.text, ()), (twice.text, twice.added))
+        once = self.merged(wishes, head, SECTIONS)
+        for scripts in (SECTIONS, ()):
+            twice = merge.merge(wishes, once.text, 'my.cfg', scripts)
+            self.assertEqual((once.text, (), once.install),
+                             (twice.text, twice.added, twice.install))
 
     @hypothesis.given(WISHES, TEXTS)
     def test_no_secret_is_ever_said(self, wishes: merge.Wishes,
@@ -327,8 +429,9 @@ class TestProperties(base.TestCase):
         made = self.merged(wishes, head)
         self.assertNotIn(SECRET, said(made))
         self.assertNotIn(SECRET, repr(wishes))
-        if wishes.root_password_hash and 'rootpw' not in head:
-            self.assertIn(HASH, made.text)
+        self.assertEqual(HASH in head, HASH in made.text)
+        if wishes.root_password_hash:
+            self.assertIn(HASH.encode(), made.safe['rootpw.cfg'])
 
     @hypothesis.given(strategies.text(strategies.sampled_from(
         'ab -="\'\\\n\r\t#%$\u00a0')), strategies.text(

@@ -12,25 +12,31 @@
 
 """The install line from the options, and the password nobody knows."""
 
+import posixpath
 import re
 
 from esxi_img import errors
+from esxi_img.firstboot import installer
+from esxi_img.firstboot import place
 from esxi_img.kickstart import ours
+from esxi_img.kickstart import sections
 from tests import base
 
 GOOD = (
-    ('auto', (), 'install --firstdisk --overwritevmfs'),
+    ('auto', (), 'install --disk=IMAGE-DISK --overwritevmfs'),
+    ('firstdisk=local', (), 'install --firstdisk=local --overwritevmfs'),
     ('disk=mpx.vmhba0:C0:T0:L0', (),
      'install --disk=mpx.vmhba0:C0:T0:L0 --overwritevmfs'),
     ('firstdisk=DELL,hpsa,local', (),
      'install --firstdisk=DELL,hpsa,local --overwritevmfs'),
     ('firstdisk=DELLBOSS VD, HV', (),
      'install --firstdisk="DELLBOSS VD",HV --overwritevmfs'),
-    ('auto', ('--novmfsondisk', 'ignoressd'),
-     'install --firstdisk --overwritevmfs --novmfsondisk --ignoressd'),
-    ('auto', ('preservevmfs',), 'install --firstdisk --preservevmfs'),
+    ('firstdisk=a', ('--novmfsondisk', 'ignoressd'),
+     'install --firstdisk=a --overwritevmfs --novmfsondisk --ignoressd'),
+    ('auto', ('preservevmfs',),
+     'install --disk=IMAGE-DISK --preservevmfs'),
     ('auto', ('overwritevmfs', 'novmfsondisk', '--novmfsondisk'),
-     'install --firstdisk --overwritevmfs --novmfsondisk'),
+     'install --disk=IMAGE-DISK --overwritevmfs --novmfsondisk'),
     ('disk=a', ('systemDisk=Model X,1',),
      'install --disk=a --overwritevmfs --systemDisk="Model X",1'),
 )
@@ -64,8 +70,8 @@ BAD = (
     ('auto', ('dpupcislots=\n',), "--install-option 'dpupcislots=\\n': "
                                   'wants printable ASCII without quotes and '
                                   'backslashes'),
-    ('disk=a', ('ignoressd',), '--install-option: --ignoressd needs '
-                               '--firstdisk'),
+    *((disk, ('ignoressd',), '--install-option: --ignoressd needs '
+                             '--firstdisk') for disk in ('disk=a', 'auto')),
     ('auto', ('preservevmfs', 'overwritevmfs'),
      '--install-option: --preservevmfs contradicts --overwritevmfs'),
     ('auto', ('novmfsondisk=1',), '--install-option: --novmfsondisk takes no '
@@ -93,6 +99,59 @@ class TestInstall(base.TestCase):
         with self.assertRaises(errors.RequestError) as caught:
             ours.install('disk=', ('foo', 'bar'))
         self.assertEqual(3, len(caught.exception.problems))
+
+
+class TestCommands(base.TestCase):
+
+    def test_each_include_is_there_from_the_start(self) -> None:
+        self.assertEqual(
+            {posixpath.basename(path) for path in ours.INCLUDED.values()},
+            set(ours.safe(None)))
+        for need, path in ours.INCLUDED.items():
+            self.assertEqual(f'%include {path}', ours.commands()[need])
+
+    def test_both_halves_mean_the_same(self) -> None:
+        places = place.Places()
+        self.assertEqual((installer.IMAGE_DISK, places.work, places.staged),
+                         (ours.IMAGE_DISK, sections.WORK,
+                          f'{sections.WORK}/new'))
+
+
+class TestSafe(base.TestCase):
+
+    def test_default(self) -> None:
+        self.assertEqual(
+            {'disk.cfg': b'# no disk is known to be the one to install on\n',
+             'rootpw.cfg': f'rootpw --iscrypted {ours.LOCKED}\n'.encode(),
+             'network.cfg': b'network --bootproto=dhcp --addvmportgroup=0\n'},
+            ours.safe(None))
+
+    def test_hash(self) -> None:
+        self.assertEqual({**ours.safe(None),
+                          'rootpw.cfg': b'rootpw --iscrypted $6$a$b\n'},
+                         ours.safe('$6$a$b'))
+
+    def test_is_found_good(self) -> None:
+        for need, path in ours.INCLUDED.items():
+            data = ours.safe(None)[posixpath.basename(path)]
+            self.assertEqual([], ours.check_safe(need, data.decode(), 'x'))
+
+    def test_what_is_not_safe(self) -> None:
+        for need, content, expected in (
+                ('install', 'install --disk=a\n',
+                 'x: has a command, though no disk is known yet'),
+                ('install', '# none\nreboot\n',
+                 'x: has a command, though no disk is known yet'),
+                ('rootpw', '', 'x: is more or less than one rootpw command'),
+                ('rootpw', 'rootpw Hunter22\nrootpw Hunter22\n',
+                 'x: is more or less than one rootpw command'),
+                ('network', 'network\n%pre\n:\n',
+                 'x: is more or less than one network command'),
+                ('network', 'network --ip\n', 'x:1: network: --ip ')):
+            with self.subTest(content):
+                found = ours.check_safe(need, content, 'x')
+                self.assertIn(expected, ' '.join(found))
+                self.assertNotIn('Hunter22', ' '.join(found))
 
 
 class TestLocked(base.TestCase):
