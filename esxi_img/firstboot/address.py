@@ -41,7 +41,7 @@ _NO_HOSTS = tuple((ipaddress.ip_network(network), why) for network, why in (
     ('0.0.0.0/8', 'stands for no host'),
     ('127.0.0.0/8', 'is a loopback address'),
     ('224.0.0.0/4', 'is a multicast address'),
-    ('255.255.255.255/32', 'is the broadcast address'),
+    ('240.0.0.0/4', 'is reserved, or the broadcast address'),
     ('::/128', 'stands for no host'),
     ('::1/128', 'is a loopback address'),
     ('ff00::/8', 'is a multicast address')))

@@ -51,6 +51,7 @@ from .running import Run
 # which leaves time to take management back.
 HOSTD = 300.0
 LIMIT = 1320.0
+ROUNDS = 2
 ALARM = 1790
 
 
@@ -83,12 +84,16 @@ def apply(run: Run, places: place.Places) -> int:
         kept = records.Records(places.home, said.identity.instance_id,
                                version)
         kept.begin(None, said.problems)
-        thought = _think(run, places, said)
-        kept.begin(thought.outcome.plan.id, thought.problems)
-        done = execute.execute(
-            thought.outcome.plan, run,
-            functools.partial(_write, places), kept,
-            started + LIMIT, time.monotonic, time.sleep)
+        for _ in range(ROUNDS):
+            thought = _think(run, places, said)
+            kept.begin(thought.outcome.plan.id, thought.problems)
+            done = execute.execute(
+                thought.outcome.plan, run,
+                functools.partial(_write, places), kept,
+                started + LIMIT, time.monotonic, time.sleep)
+            # What could not be taken back may be mended from what is now.
+            if not any(one.result == records.UNDO_FAILED for one in done):
+                break
         how = _status(description, thought, done)
         kept.end(how)
     except (Exception, Expired) as error:
@@ -98,6 +103,7 @@ def apply(run: Run, places: place.Places) -> int:
         kept.copy(places.logs)
         raise
     _tell(run, how, thought.outcome, kept, places)
+    run(('auto-backup.sh',), 60.0)
     _clean(kept, how, places)
     kept.copy(places.logs)
     return 0 if how == records.OK else 1

@@ -105,19 +105,21 @@ def vmk_mtu(name: str, mtu: int) -> Argv:
                   str(mtu))
 
 
-def vmk_ipv4(name: str, ipv4: Union[str, None]) -> Argv:
+def vmk_ipv4(name: str, ipv4: Union[str, None], peer_dns: bool = True
+             ) -> Argv:
     """Set the IPv4 address of an interface.
 
     Without ``--gateway``, which not every release takes: a route is added.
 
     :param ipv4: as in host.Vmk
+    :param peer_dns: take the DNS servers that DHCP brings
     """
     words = _IP + ('interface', 'ipv4', 'set', '--interface-name', name,
                    '--type')
     if ipv4 is None:
         return words + ('none',)
     if ipv4 == 'dhcp':
-        return words + ('dhcp',)
+        return words + ('dhcp', '--peer-dns', 'true' if peer_dns else 'false')
     own = ipaddress.ip_interface(ipv4)
     return words + ('static', '--ipv4', str(own.ip), '--netmask',
                     str(own.netmask))
@@ -125,7 +127,7 @@ def vmk_ipv4(name: str, ipv4: Union[str, None]) -> Argv:
 
 def own_dns(name: str) -> Argv:
     """Take no DNS servers from the DHCP server of an interface."""
-    return vmk_ipv4(name, 'dhcp') + ('--peer-dns', 'false')
+    return vmk_ipv4(name, 'dhcp', False)
 
 
 def vmk_ipv6(name: str, mode: Union[str, None]) -> Argv:

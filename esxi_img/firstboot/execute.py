@@ -13,6 +13,7 @@
 """Carries a plan out, and takes back what must not stay half done."""
 
 from dataclasses import dataclass
+import collections
 import re
 from typing import Callable
 from typing import List
@@ -179,7 +180,8 @@ class _Work:
             return False
         answer = self._tries(step.probe.argv, step.timeout, 0, self._deadline)
         return answer.status == 0 and any(
-            set(step.probe.expect) <= set(re.split(r'[\s,]+', line))
+            not collections.Counter(step.probe.expect)
+            - collections.Counter(re.split(r'[\s,]+', line))
             for line in answer.output.splitlines())
 
     def _tries(self, argv: steps.Argv, timeout: float, retries: int,

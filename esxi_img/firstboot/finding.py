@@ -39,7 +39,7 @@ MARK = b'esxi-img: this config drive was consumed\n'
 
 _MOUNT = '/vmkModules/iso9660/mount'
 _UMOUNT = '/vmkModules/iso9660/umount'
-_SECONDS = 60.0
+_SECONDS = 30.0
 # The type of the image's own partition (UEFI 2.10, table 5.7).
 _EFI_SYSTEM = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b'
 

@@ -63,7 +63,7 @@ def build(chain: Chain, have: host.Network, want: host.Network,
         problems.append(model.Problem(
             vmk.why, f'{vmk.name} keeps the MAC {old.mac} of its NIC; the '
             f'network may know it by {vmk.mac} only'))
-    _addresses(chain, old, vmk)
+    _addresses(chain, old, vmk, not want.dns)
 
 
 def _unique(have: host.Network, vmk: host.Vmk,
@@ -102,11 +102,13 @@ def _portgroup(chain: Chain, have: host.Network, want: host.Network,
                   commands.portgroup_vlan(name, vlan))
 
 
-def _addresses(chain: Chain, old: host.Vmk, vmk: host.Vmk) -> None:
+def _addresses(chain: Chain, old: host.Vmk, vmk: host.Vmk,
+               peer_dns: bool) -> None:
     """Every address that ``old`` lacks; none is removed."""
     name, why = vmk.name, vmk.why
     if vmk.ipv4 and old.ipv4 != vmk.ipv4:
-        chain.add(f'{name}.ipv4', commands.vmk_ipv4(name, vmk.ipv4), why,
+        chain.add(f'{name}.ipv4',
+                  commands.vmk_ipv4(name, vmk.ipv4, peer_dns), why,
                   commands.vmk_ipv4(name, old.ipv4))
     missing = [one for one in vmk.ipv6 if one not in old.ipv6]
     asks = commands.asks_dhcpv6(vmk.ipv6_mode)

@@ -13,6 +13,7 @@
 """Which of the described networks carries management."""
 
 from dataclasses import dataclass
+import ipaddress
 from typing import Callable
 from typing import Dict
 from typing import Iterator
@@ -112,7 +113,9 @@ def _is_gateway(subnet: model.Subnet) -> bool:
 
 
 def _has_address(subnet: model.Subnet) -> bool:
-    return subnet.method != model.STATIC or subnet.address is not None
+    """A link-local address reaches no farther than the link."""
+    return subnet.method != model.STATIC or subnet.address is not None and (
+        not ipaddress.ip_interface(subnet.address).is_link_local)
 
 
 def _unaddressed(place: Place, subnet: model.Subnet

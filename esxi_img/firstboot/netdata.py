@@ -34,7 +34,7 @@ from .netvalue import quote
 FILE = 'network_data.json'
 
 _DOMAIN = re.compile(
-    r'(?!.{254})(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*',
+    r'(?!.{254})(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*',
     re.ASCII | re.IGNORECASE)
 
 

@@ -29,7 +29,7 @@ from . import model
 _NETWORK = frozenset({
     'links', 'networks', 'services', 'id', 'name', 'type', 'mtu',
     'ethernet_mac_address', 'vlan_mac_address', 'vlan_link', 'vlan_id',
-    'bond_links', 'bond_mode', 'link', 'ip_address', 'ip', 'netmask',
+    'bond_links', 'bond_mode', 'link', 'ip_address', 'netmask',
     'gateway', 'routes', 'network', 'dns_nameservers', 'dns_search',
     'address', 'search'})
 

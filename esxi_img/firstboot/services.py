@@ -52,10 +52,12 @@ def resolver(have: host.Network, want: host.Network, fallback: bool
     What DHCP brings would replace them again; of a fallback that is right.
     """
     result = []
+    kept = [vmk.name for vmk in want.vmks if vmk.ipv4 == 'dhcp']
     if not fallback and any(one not in have.dns for one in want.dns):
         result += [
             steps.Step(f'{vmk.name}.ipv4.dns', commands.own_dns(vmk.name),
-                       _DNS) for vmk in want.vmks if vmk.ipv4 == 'dhcp']
+                       _DNS) for vmk in have.vmks if vmk.ipv4 == 'dhcp'
+            and vmk.name in kept]
     result += [steps.Step(f'dns.{one}', commands.dns_server(one), _DNS)
                for one in want.dns if one not in have.dns]
     known = {one.lower() for one in have.search}

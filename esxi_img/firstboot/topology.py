@@ -73,7 +73,8 @@ def wanted(described: Optional[model.NetworkData],
             places[one.place].attachment.vlan,
             why=places[one.place].attachment.link.where) for one in made),
         tuple(one.vmk for one in made),
-        routed.default4, routed.default6, routed.routes, data.dns,
+        # Of a fallback DHCP brings it.
+        None if choice.fallback else routed.default4, routed.default6, routed.routes, data.dns,
         data.search)
     return Wanted(
         network, choice.fallback, choice.device,
@@ -156,7 +157,8 @@ def _switch(number: int, names: Tuple[str, ...],
             one.vmk.mtu is None for one in made
             if allotted.where[one.place] == number):
         sizes.append(host.USUAL_MTU)
-    bond = next((one for one in mine if one.teaming), None)
+    bond = max((one for one in mine if one.teaming),
+               key=lambda one: len(one.uplinks), default=None)
     return host.VSwitch(
         f'vSwitch{number}', names, max(sizes, default=None),
         _teaming(bond, names), (bond or mine[0]).link.where)
@@ -167,9 +169,9 @@ def _teaming(bond: Optional[uplinks.Attachment],
     """The bond's policy, over the NICs that the switch really has."""
     if bond is None or bond.teaming is None:
         return None
-    active = tuple(name for name in bond.teaming.active if name in names)
-    standby = tuple(name for name in names if name not in active) \
-        if bond.teaming.standby else ()
-    if not active:
-        active, standby = names[:1], names[1:]
-    return replace(bond.teaming, active=active, standby=standby)
+    if bond.teaming.load_balancing != host.EXPLICIT:
+        return replace(bond.teaming, active=names)
+    first = [name for name in bond.teaming.active if name in names]
+    active = tuple(first or names[:1])
+    return replace(bond.teaming, active=active, standby=tuple(
+        name for name in names if name not in active))

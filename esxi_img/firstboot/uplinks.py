@@ -90,7 +90,9 @@ class Uplinks:
                  nics: Sequence[host.Nic]) -> None:
         self.problems: List[model.Problem] = []
         self._links = {link.id: link for link in links}
-        self._nics = {nic.mac: nic.name for nic in nics if nic.mac}
+        # Of NICs with one MAC the installer takes the first, too.
+        self._nics = {nic.mac: nic.name for nic in reversed(nics)
+                      if nic.mac}
         self._by_link = self._match(nics)
         self._lists = [link for link in links
                        if link.kind == model.NIC and link.members]

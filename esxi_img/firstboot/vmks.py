@@ -224,10 +224,10 @@ def _reaches(gateway: str, vmk: host.Vmk) -> bool:
     What DHCP or router advertisements will bring is not known here.
     """
     address = ipaddress.ip_address(gateway)
-    if address.version == 6 and address.is_link_local or (
-            vmk.ipv4 == 'dhcp' if address.version == 4
-            else vmk.ipv6_mode is not None):
+    if vmk.ipv4 == 'dhcp' if address.version == 4 else vmk.ipv6_mode:
         return True
+    if address.version == 6 and address.is_link_local:
+        return bool(vmk.ipv6)
     own = (vmk.ipv4,) if address.version == 4 else vmk.ipv6
     return any(address in network and not _is_edge(address, network)
                for network in (ipaddress.ip_interface(text).network

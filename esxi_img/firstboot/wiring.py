@@ -45,6 +45,10 @@ def network(have: host.Network, want: host.Network, fallback: bool
     if not fallback:
         result += _management(have, want, problems)
         have = _after(have, want)
+    else:
+        some = Chain()
+        switches.raise_mtu(some, have, want.vswitches[0])
+        result += some.steps
     for switch in want.vswitches[1:]:
         if set(kept) & set(switch.uplinks):
             problems.append(model.Problem(
@@ -124,8 +128,9 @@ def _management(have: host.Network, want: host.Network,
     for route in defaults:
         _default(some, have, want, route)
     switches.leave(some, have, switch)
-    switches.lower_mtu(some, have, switch)
     interfaces.drop_ipv4(some, have, vmk)
+    # Behind the group: what is taken back may need the larger one.
+    switches.lower_mtu(some, have, switch)
     return teaming.steps + ([] if some is teaming else some.steps)
 
 

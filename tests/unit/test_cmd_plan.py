@@ -178,7 +178,8 @@ class PlanTests(base.TestCase):
     def test_files_that_cannot_be_used(self):
         for argv, parts in (
                 (('--nics', '/nonexistent/nics'), ('/nonexistent/nics: no',)),
-                (('--nics', self.file('no table')), ('given: line 1 is no row',)),
+                (('--nics', self.file('no table')),
+                 ('given: line 1 is no row',)),
                 (('--nics', self.file(b'\xff\xfe\xff')), ('given: ',)),
                 (('--nics', self.file('[]', 'empty')),
                  ('empty: names no NIC',)),

@@ -276,7 +276,7 @@ class Machine:
                   for source, name, options in binds]
         proc = shlex.quote(str(self.path('/proc')))
         return '\n'.join((
-            *lines, f'mount -n -t proc proc {proc} 2>/dev/null || :',
+            *lines, f'mount -n -t proc -o ro proc {proc} 2>/dev/null || :',
             f'chroot={shlex.quote(str(shutil.which("chroot")))}',
             f'root={shlex.quote(str(self.root))}',
             f'left={shlex.quote(str(left))}', _LEFT))

@@ -12,6 +12,7 @@
 
 """Plans run on the simulated host, which was not written after them."""
 
+import collections
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -87,7 +88,8 @@ def run(esxi: state.Esxi, plan: steps.Plan, broken: str | None = None
 def is_done(esxi: state.Esxi, probe: steps.Probe) -> bool:
     status, output, _ = esxi.run(probe.argv)
     return not status and any(
-        set(probe.expect) <= set(line.split())
+        not collections.Counter(probe.expect)
+        - collections.Counter(line.split())
         for line in output.splitlines())
 
 

@@ -26,6 +26,7 @@ import urllib.parse
 
 from esxi_img.cmd import common
 from esxi_img.cmd import plan
+from esxi_img import errors
 from esxi_img.firstboot import drive
 from esxi_img.firstboot import model
 from esxi_img.firstboot import nics
@@ -202,7 +203,8 @@ class TestExceptions(TestCase):
         (folder / META).write_bytes(data)
         for name in self.CALLS:
             with self.subTest(name), mock.patch(
-                    name, side_effect=ZeroDivisionError('a bug')):
+                    name, autospec=True,
+                    side_effect=ZeroDivisionError('a bug')):
                 code, out, err = self.run_command(str(folder), '--debug')
                 self.assertEqual(1, code)
                 self.assertIn('ZeroDivisionError', err)
@@ -216,7 +218,7 @@ class TestExceptions(TestCase):
             (folder / 'facts').write_bytes(data)
             (folder / META).write_bytes(data)
             for option in ('--installed', '--nics'):
-                with self.assertRaises(Exception) as caught:
+                with self.assertRaises(errors.InputError) as caught:
                     plan._main([option, str(folder / 'facts'),
                                 str(folder)])
                 chain: BaseException | None = caught.exception
