@@ -41,7 +41,7 @@ class Chain:
         self.steps.append(steps.Step(
             name, argv, why, steps.STOP if self.group else steps.CONTINUE,
             probe=probe, group=self.group,
-            undo=undo if self._undoable else ()))
+            undo=undo if self._undoable and self.group else ()))
 
     def add_apart(self, name: str, argv: Argv, why: str,
                   optional: bool = False) -> None:

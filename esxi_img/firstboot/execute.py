@@ -12,8 +12,8 @@
 
 """Carries a plan out, and takes back what must not stay half done."""
 
-from dataclasses import dataclass
 import collections
+from dataclasses import dataclass
 import re
 from typing import Callable
 from typing import List

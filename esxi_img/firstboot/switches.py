@@ -41,12 +41,21 @@ def build(chain: Chain, have: host.Network, switch: host.VSwitch) -> None:
                   commands.uplink('add', uplink, name), why,
                   commands.uplink('remove', uplink, name))
     # All uplinks first: one that a policy does not name stays unused.
-    if switch.teaming and (there is None
-                           or there.teaming != switch.teaming):
+    wish = switch.teaming or _mended(there, switch)
+    if wish and (there is None or there.teaming != wish):
         chain.add(f'{name}.teaming',
-                  commands.vswitch_teaming(name, switch.teaming), why,
+                  commands.vswitch_teaming(name, wish), why,
                   *(commands.vswitch_teaming(name, old) for old in
                     _policies(there, host.PORTID)))
+
+
+def _mended(there: Optional[host.VSwitch], switch: host.VSwitch
+            ) -> Optional[host.Teaming]:
+    """A policy for a switch whose own one names none of its new uplinks."""
+    if there and there.teaming and not set(switch.uplinks) <= {
+            *there.teaming.active, *there.teaming.standby}:
+        return host.Teaming(host.PORTID, switch.uplinks)
+    return None
 
 
 def raise_mtu(chain: Chain, have: host.Network, switch: host.VSwitch

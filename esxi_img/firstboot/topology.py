@@ -74,8 +74,8 @@ def wanted(described: Optional[model.NetworkData],
             why=places[one.place].attachment.link.where) for one in made),
         tuple(one.vmk for one in made),
         # Of a fallback DHCP brings it.
-        None if choice.fallback else routed.default4, routed.default6, routed.routes, data.dns,
-        data.search)
+        None if choice.fallback else routed.default4,
+        routed.default6, routed.routes, data.dns, data.search)
     return Wanted(
         network, choice.fallback, choice.device,
         (*lookup.problems, *choice.problems, *allotted.problems,

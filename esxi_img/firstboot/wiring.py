@@ -58,7 +58,6 @@ def network(have: host.Network, want: host.Network, fallback: bool
         some = Chain(switch.name)
         switches.build(some, have, switch)
         switches.raise_mtu(some, have, switch)
-        switches.lower_mtu(some, have, switch)
         result += some.steps
     for vmk in want.vmks[1:]:
         group = want.portgroup(vmk.portgroup)
@@ -69,6 +68,9 @@ def network(have: host.Network, want: host.Network, fallback: bool
             interfaces.build(some, have, want, vmk, problems)
             result += some.steps
     some = Chain()
+    # Behind all: what is taken back, or later in turn, needs the larger one.
+    for switch in want.vswitches[1:] if fallback else want.vswitches:
+        switches.lower_mtu(some, have, switch)
     for route in (want.default4, want.default6):
         if route and route.vmk != host.MANAGEMENT_VMK:
             _retire(some, have, want, route)
@@ -78,13 +80,21 @@ def network(have: host.Network, want: host.Network, fallback: bool
 
 def routes(have: host.Network, want: host.Network) -> List[steps.Step]:
     """Steps for all routes but the default ones."""
-    some = Chain()
-    known = {(route.network, route.gateway) for route in have.routes}
+    result: List[steps.Step] = []
+    known = {route.network: route for route in have.routes}
     for route in want.routes:
-        if route.usable and (route.network, route.gateway) not in known:
-            some.add(f'route.{route.network}', commands.route('add', route),
-                     route.why, probe=_listed(route))
-    return some.steps
+        old = known.get(route.network)
+        if not route.usable or old and old.gateway == route.gateway:
+            continue
+        name = f'route.{route.network}'
+        some = Chain(name if old else None, undoable=True)
+        if old:
+            some.add(f'{name}.remove', commands.route('remove', old),
+                     route.why, commands.route('add', old))
+        some.add(name, commands.route('add', route), route.why,
+                 commands.route('remove', route), probe=_listed(route))
+        result += some.steps
+    return result
 
 
 def _after(have: host.Network, want: host.Network) -> host.Network:
@@ -129,8 +139,6 @@ def _management(have: host.Network, want: host.Network,
         _default(some, have, want, route)
     switches.leave(some, have, switch)
     interfaces.drop_ipv4(some, have, vmk)
-    # Behind the group: what is taken back may need the larger one.
-    switches.lower_mtu(some, have, switch)
     return teaming.steps + ([] if some is teaming else some.steps)
 
 

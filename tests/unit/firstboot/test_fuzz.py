@@ -924,6 +924,131 @@ class TestNics(TestCase):
             self.assert_survives(description, cards)
 
 
+class TestSetUpOtherwise(TestCase):
+    """Hosts that are not as the installer left them."""
+
+    STATIC = (f'network --bootproto=static --device={NIC0.mac} '
+              '--ip=10.0.0.9 --netmask=255.255.255.0 --gateway=10.0.0.1')
+    SWITCH = 'network vswitch standard '
+    VMK = 'network ip interface '
+
+    def esxi(self, *commands: str, lease: state.Dhcp = LEASE) -> state.Esxi:
+        cards = [state.Nic(f'vmnic{number}', Hosts.mac(number))
+                 for number in range(3)]
+        esxi = state.fresh(cards, [self.STATIC], dhcp=lease)
+        for text in commands:
+            status, _, error = esxi.run(['esxcli', *text.split()])
+            self.assertEqual(0, status, (text, error))
+        esxi.outages.clear()
+        return esxi
+
+    def other(self, mac: int, address: str = '10.7.0.5') -> list[str]:
+        """A VMkernel interface of somebody else's."""
+        return [self.SWITCH + 'portgroup add --portgroup-name Theirs '
+                '--vswitch-name vSwitch0',
+                self.VMK + 'add --interface-name vmk7 --portgroup-name '
+                f'Theirs --mac-address {Hosts.mac(mac)}',
+                self.VMK + 'ipv4 set --interface-name vmk7 --type static '
+                f'--ipv4 {address} --netmask 255.255.255.0']
+
+    def assert_safe(self, description: model.Model, esxi: state.Esxi,
+                    fails: bool = False) -> state.Esxi:
+        """Whatever fails, management is there, and nothing is for ever.
+
+        :param fails: it cannot be had, which nobody could know
+        """
+        found = test_hosts.again(description, esxi)
+        self.assert_sound(found)
+        for step in found.plan.steps:
+            after = copy.deepcopy(esxi)
+            carry_out(after, found.plan, step.name)
+            self.assertEqual('', after.unusable()['vmk0'], step.name)
+        after = copy.deepcopy(esxi)
+        self.assertEqual(fails, bool(carry_out(after, found.plan)))
+        if not fails:
+            self.assertEqual([], test_hosts.lasting(
+                test_hosts.again(description, after)))
+        return after
+
+    def test_two_nics_change_places(self) -> None:
+        after = self.assert_safe(written(
+            [link(0), link(1)], [four('nic1', '10.0.0.5', '10.0.0.1'),
+                                 four('nic0', '10.1.0.5')]), self.esxi())
+        self.assertEqual([['vmnic1'], ['vmnic0']], [
+            switch.uplinks for switch in after.vswitches.values()])
+
+    def test_its_mac_is_taken(self) -> None:
+        """So there is no use in making it anew."""
+        description = written([bond(0, ethernet_mac_address=Hosts.mac(50)),
+                               link(0)], [four('bond0')])
+        esxi = self.esxi(*self.other(50))
+        found = test_hosts.again(description, esxi)
+        self.assertNotIn('vmk0.remove', [
+            step.name for step in found.plan.steps])
+        self.assertIn(Hosts.mac(50), ''.join(
+            problem.message for problem in found.problems))
+        self.assert_safe(description, esxi)
+
+    def test_its_address_is_taken(self) -> None:
+        self.assert_safe(
+            written([link(0)], [four('nic0', '10.7.0.5', '10.7.0.1')]),
+            self.esxi(*self.other(50)), fails=True)
+
+    def test_dhcp_that_does_not_know_the_old_mac(self) -> None:
+        mac = Hosts.mac(50)
+        self.assert_safe(
+            written([bond(0, 1, ethernet_mac_address=mac), link(0), link(1)],
+                    [four('bond0', dns_nameservers=['192.0.2.53'])]),
+            self.esxi(lease=lambda asked: (
+                LEASE(asked) if asked == mac else None)))
+
+    def test_a_large_mtu_gets_smaller(self) -> None:
+        """First that of the interface, then that of its switch."""
+        self.assert_safe(
+            written([link(0), link(1, mtu=1500)], [MAIN, OTHER]),
+            self.esxi(
+                f'{self.SWITCH}add --vswitch-name vSwitch1',
+                f'{self.SWITCH}set --vswitch-name vSwitch1 --mtu 9000',
+                f'{self.SWITCH}uplink add --uplink-name vmnic1 '
+                '--vswitch-name vSwitch1',
+                f'{self.SWITCH}portgroup add --portgroup-name vmk1 '
+                '--vswitch-name vSwitch1',
+                f'{self.VMK}add --interface-name vmk1 --portgroup-name vmk1 '
+                '--mtu 9000'))
+
+    def test_a_route_has_another_gateway(self) -> None:
+        after = self.assert_safe(
+            written([link(0)], [{**MAIN, 'routes': routes(
+                '10.9.0.0/16', gateway='10.0.0.3')}]),
+            self.esxi('network ip route ipv4 add --network 10.9.0.0/16 '
+                      '--gateway 10.0.0.2'))
+        self.assertIn('10.0.0.3', [str(route.gateway)
+                                   for route in after.routes])
+
+    def test_a_team_that_takes_over(self) -> None:
+        """Its policy cannot be taken back while it has a standby."""
+        policy = (f'{self.SWITCH}policy failover set --vswitch-name vSwitch0 '
+                  '--load-balancing iphash --active-uplinks vmnic0')
+        own = (f'{self.SWITCH}portgroup policy failover set --load-balancing '
+               'iphash --active-uplinks vmnic0 --portgroup-name').split()
+        esxi = self.esxi(policy)
+        self.assertEqual(0, esxi.run(
+            ['esxcli', *own, host.MANAGEMENT_GROUP])[0])
+        self.assert_safe(
+            written([bond(1, 2), link(1), link(2)],
+                    [four('bond0', '10.0.0.5', '10.0.0.1')]), esxi)
+
+    def test_other_interfaces_on_a_switch_whose_nic_changes(self) -> None:
+        policy = (f'{self.SWITCH}policy failover set --vswitch-name vSwitch0 '
+                  '--load-balancing explicit --active-uplinks vmnic0')
+        after = self.assert_safe(
+            written([link(1)], [four('nic1', '10.0.0.5', '10.0.0.1'),
+                                four('nic1', '10.1.0.5')]),
+            self.esxi(policy))
+        self.assertEqual(['vmnic1'],
+                         after.vswitches['vSwitch0'].teaming.active)
+
+
 class TestFacts(TestCase):
     """Facts of a host, and its NICs, are read as strictly as drives are."""
 

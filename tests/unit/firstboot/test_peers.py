@@ -141,6 +141,7 @@ class TestEsxiImg(TestCase):
             {'id': 'network0', 'type': 'ipv4_dhcp', 'link': 'eth0',
              'network_id': 'n0'}]))
         self.assertFalse(found.fallback)
+        self.assertEqual((), found.problems)
         self.assertEqual('dhcp', found.network.vmks[0].ipv4)
         self.assertIn('--bootproto=dhcp', found.kickstart[1])
         self.assertEqual('dhcp', self.installed(found).vmks['vmk0'].ipv4_type)
@@ -381,14 +382,18 @@ class TestEsxiCloudInit(TestCase):
 
     def test_4_ipv6_is_no_dhcp_of_ipv4(self) -> None:
         """Whatever is not ``ipv4`` becomes DHCP of IPv4."""
-        for kind in ('ipv6', 'ipv6_slaac', 'ipv6_dhcp',
-                     'ipv6_dhcpv6-stateful', 'ipv6_dhcpv6-stateless'):
+        for kind, mode in (
+                ('ipv6', None), ('ipv6_slaac', 'slaac'),
+                ('ipv6_dhcp', 'dhcpv6-stateful'),
+                ('ipv6_dhcpv6-stateful', 'dhcpv6-stateful'),
+                ('ipv6_dhcpv6-stateless', 'dhcpv6-stateless')):
             found = self.planned(network([eth(0)], [
                 STATIC, {**STATIC6, 'type': kind}]))
             vmk = found.network.vmks[0]
             with self.subTest(kind):
                 self.assertEqual('192.0.2.10/24', vmk.ipv4)
-                self.assertTrue(vmk.ipv6 or vmk.ipv6_mode)
+                self.assertEqual((mode is None, mode),
+                                 (bool(vmk.ipv6), vmk.ipv6_mode))
                 self.installed(found)
 
 
