@@ -34,6 +34,7 @@ from esxi_img.firstboot import present
 from esxi_img.firstboot import reading
 from esxi_img.firstboot import think
 from esxi_img import infile
+from esxi_img import printable
 
 Nics = tuple[host.Nic, ...]
 
@@ -133,7 +134,7 @@ def _installed(path: str) -> tuple[host.Host, tuple[model.Problem, ...]]:
     try:
         installed, odd = facts.from_json(value)
         return installed, tuple(
-            dataclasses.replace(one, where=f'{path}:{one.where}')
+            dataclasses.replace(one, where=f'{printable.line(path)}:{one.where}')
             for one in odd)
     except facts.BadFacts as error:
         wrong = error.lines

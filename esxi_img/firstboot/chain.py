@@ -12,6 +12,7 @@
 
 """Steps that stand or fall together, as they are collected."""
 
+from dataclasses import replace
 from typing import List
 from typing import Optional
 
@@ -42,6 +43,12 @@ class Chain:
             name, argv, why, steps.STOP if self.group else steps.CONTINUE,
             probe=probe, group=self.group,
             undo=undo if self._undoable and self.group else ()))
+
+    def undo_last(self, *undo: Argv) -> None:
+        """Commands to run when all that was added so far is taken back."""
+        if self.steps and undo and self._undoable and self.group:
+            first = self.steps[0]
+            self.steps[0] = replace(first, undo=(*first.undo, *undo))
 
     def add_apart(self, name: str, argv: Argv, why: str,
                   optional: bool = False) -> None:

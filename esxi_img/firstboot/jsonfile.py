@@ -41,6 +41,8 @@ _KINDS = {
     str: 'a string',
     type(None): 'null',
 }
+LIMIT = 1 << 20
+"""Bytes of a file: no cloud describes a host with more."""
 
 
 def decode(data: bytes, name: str) -> Tuple[Any, Tuple[Problem, ...]]:
@@ -65,6 +67,8 @@ def kind(value: Any) -> str:
 
 def _decode(data: bytes) -> Tuple[Any, Optional[str]]:
     """The value, and what is wrong; nothing is wrong if that is None."""
+    if len(data) > LIMIT:
+        return None, f'more than {LIMIT >> 20} MiB'
     encoding = json.detect_encoding(data)
     # json.loads would let broken surrogates pass.
     try:

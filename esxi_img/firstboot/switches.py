@@ -44,9 +44,10 @@ def build(chain: Chain, have: host.Network, switch: host.VSwitch) -> None:
     wish = switch.teaming or _mended(there, switch)
     if wish and (there is None or there.teaming != wish):
         chain.add(f'{name}.teaming',
-                  commands.vswitch_teaming(name, wish), why,
-                  *(commands.vswitch_teaming(name, old) for old in
-                    _policies(there, host.PORTID)))
+                  commands.vswitch_teaming(name, wish), why)
+        # Last, for the old policy may not go with the new uplinks.
+        chain.undo_last(*(commands.vswitch_teaming(name, old) for old in
+                          _policies(there, host.PORTID)))
 
 
 def _mended(there: Optional[host.VSwitch], switch: host.VSwitch
@@ -94,9 +95,10 @@ def follow(chain: Chain, have: host.Network, switch: host.VSwitch) -> None:
         return
     old = group.teaming or host.Teaming(host.EXPLICIT, there.uplinks)
     chain.add(f'{host.MANAGEMENT_VMK}.portgroup.teaming',
-              commands.portgroup_teaming(name, wish), switch.why,
-              *([commands.portgroup_teaming(name, old)]
-                if there.uplinks else []))
+              commands.portgroup_teaming(name, wish), switch.why)
+    if there.uplinks:
+        chain.undo_last(commands.portgroup_teaming(name, old))
+
 
 
 def leave(chain: Chain, have: host.Network, switch: host.VSwitch) -> None:

@@ -26,6 +26,8 @@ from . import steps
 from . import topology
 from . import wiring
 
+MOST_PROBLEMS = 1000
+
 
 def outcome_of(description: model.Model, nics: Tuple[host.Nic, ...],
                installed: Optional[host.Host], settings: model.Settings,
@@ -66,7 +68,16 @@ def outcome_of(description: model.Model, nics: Tuple[host.Nic, ...],
         identity, root_password, nics, wanted.network, wanted.fallback,
         installer.lines(install),
         steps.Plan((*done, *services.backup(done))),
-        tuple(dict.fromkeys(problems)))
+        _shortened(tuple(dict.fromkeys(problems))))
+
+
+def _shortened(problems: Tuple[model.Problem, ...]
+               ) -> Tuple[model.Problem, ...]:
+    """Nobody reads more of them, and no console holds them."""
+    if len(problems) <= MOST_PROBLEMS:
+        return problems
+    return (*problems[:MOST_PROBLEMS], model.Problem(
+        'problems', f'{len(problems) - MOST_PROBLEMS} more are left out'))
 
 
 def _root_password(identity: model.Identity,

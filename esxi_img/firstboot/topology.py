@@ -62,6 +62,8 @@ def wanted(described: Optional[model.NetworkData],
     device_mac = next((nic.mac for nic in nics if nic.name == choice.device),
                       None)
     made = vmks.make(places, device_mac)
+    if only_management:
+        made = made[:1]
     made, late = made[:MOST_VMKS], made[MOST_VMKS:]
     routed = vmks.routes(made, data.subnets)
     switches = [_switch(number, names, places, allotted, made)

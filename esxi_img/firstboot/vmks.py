@@ -197,8 +197,12 @@ def routes(made: Sequence[Made], subnets: Sequence[model.Subnet]) -> Routes:
             usable = reached and route.network not in own
             kind = defaults if route.network in (
                 management.DEFAULT.values()) else others
-            first = kind.setdefault(route.network, host.Route(
-                route.network, route.gateway, vmk.name, usable, route.where))
+            this = host.Route(route.network, route.gateway, vmk.name, usable,
+                              route.where)
+            first = kind.setdefault(route.network, this)
+            if usable and not first.usable:
+                # The first one counts, but one that works counts more.
+                first = kind[route.network] = this
             if first.gateway != route.gateway:
                 problems.append(model.Problem(
                     route.where, f'another route to {route.network}, via '

@@ -95,17 +95,25 @@ class DecodeTests(base.TestCase):
                     [('meta_data.json', f'not JSON: {message}')],
                     [(one.where, one.message) for one in problems])
 
+    def test_too_much(self):
+        for data in (b'[' * (jsonfile.LIMIT + 1),
+                     b'"' + b'x' * jsonfile.LIMIT + b'"'):
+            value, problems = jsonfile.decode(data, 'f')
+            self.assertIsNone(value)
+            self.assertEqual(['not JSON: more than 1 MiB'],
+                             [one.message for one in problems])
+
     def test_depth(self):
         value, problems = jsonfile.decode(nested(jsonfile.DEPTH), 'f')
         self.assertEqual((1, ()), (len(value), problems))
         for data in (
                 nested(jsonfile.DEPTH + 1),
-                b'[' * 10 ** 6,
-                nested(10 ** 6),
-                b'{"a":' * 10 ** 6,
-                b'"[]\\"" ' + b'[' * 10 ** 6,
-                b'["' + b'\\"' * 10 ** 6 + b'", ' + b'[' * 10 ** 6,
-                b'["\\\\", ' + b'[' * 10 ** 6):
+                b'[' * 10 ** 5,
+                nested(10 ** 5),
+                b'{"a":' * 10 ** 5,
+                b'"[]\\"" ' + b'[' * 10 ** 5,
+                b'["' + b'\\"' * 10 ** 5 + b'", ' + b'[' * 10 ** 5,
+                b'["\\\\", ' + b'[' * 10 ** 5):
             with self.subTest(data=data[:20]):
                 value, problems = jsonfile.decode(data, 'f')
                 self.assertIsNone(value)
