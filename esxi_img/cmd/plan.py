@@ -134,7 +134,8 @@ def _installed(path: str) -> tuple[host.Host, tuple[model.Problem, ...]]:
     try:
         installed, odd = facts.from_json(value)
         return installed, tuple(
-            dataclasses.replace(one, where=f'{printable.line(path)}:{one.where}')
+            dataclasses.replace(
+                one, where=f'{printable.line(path)}:{one.where}')
             for one in odd)
     except facts.BadFacts as error:
         wrong = error.lines

@@ -100,7 +100,6 @@ def follow(chain: Chain, have: host.Network, switch: host.VSwitch) -> None:
         chain.undo_last(commands.portgroup_teaming(name, old))
 
 
-
 def leave(chain: Chain, have: host.Network, switch: host.VSwitch) -> None:
     """Take NICs off the management switch that are not its own."""
     there = have.vswitch(switch.name)
