@@ -266,6 +266,38 @@ class TestInstall(TestCase):
         self.assertEqual('ok', self.state_json()['status'])
 
 
+    def test_options_of_the_installed_kernel(self) -> None:
+        self.deploy(drive(), '--serial-console', 'com2',
+                    '--installed-kernel-option', 'allowLegacyCPU=true')
+        result = self.install()
+        self.assertEqual(
+            ['autoPartition=FALSE', 'tty2Port=com2', 'gdbPort=none',
+             'logPort=none', 'allowLegacyCPU=true'],
+            self.boot(result).kernelopt.split())
+        self.assertEqual('ok', self.state_json()['status'])
+
+    def test_the_drive_is_kept_on_demand(self) -> None:
+        self.deploy(drive(), '--keep-config-drive')
+        self.install()
+        self.assertEqual({'password', 'seed', 'user data', 'vendor data',
+                          'meta'}, {hit.secret for hit in self.hits()})
+
+    def test_once_is_enough(self) -> None:
+        """The same image starts again, as the installer never got to it."""
+        self.deploy(drive())
+        path = self.machine.path(f'/dev/disks/{OURS}')
+        with open(path, 'rb') as file:
+            image = file.read(disk.partitions(path)[2].start)
+        self.install()
+        self.machine.reset()
+        with open(path, 'r+b') as file:
+            file.write(image)
+        result = self.run_installer()
+        self.assertIsNone(result.erased)
+        self.assertIn('redeploy', ''.join(
+            done.stdout for _, done in result.ran))
+
+
 class TestOtherDisks(TestCase):
 
     def untouched(self) -> int:
@@ -298,6 +330,25 @@ class TestOtherDisks(TestCase):
         self.assert_password(result.root_hash, SECRETS['password'])
         self.boot(result)
         self.assertEqual(before, self.untouched())
+
+    def test_another_one_on_demand(self) -> None:
+        """And the installer starts from the image no more."""
+        self.deploy(drive(), '--install-disk', f'disk={OTHER}')
+        path = self.machine.path(f'/dev/disks/{OURS}')
+        part = disk.partitions(path)[1]
+        result = installer.Installer(self.machine, 60).run(OURS)
+        self.assertEqual(('', OTHER), (result.error, result.erased))
+        with open(path, 'rb') as file:
+            file.seek(part.start)
+            self.assertEqual(bytes(512), file.read(512))
+        self.boot(result)
+        self.assertEqual('ok', self.state_json()['status'])
+
+    def test_a_disk_of_several_names(self) -> None:
+        folder = self.machine.path('/dev/disks')
+        (folder / 'vml.0100000000').symlink_to(OURS)
+        self.deploy(drive())
+        self.install()
 
     def test_two_disks_that_could_be_ours(self) -> None:
         for files in (None, drive()):
