@@ -265,7 +265,6 @@ class TestInstall(TestCase):
         self.assertTrue(self.machine.path('/bootbank/mine').is_file())
         self.assertEqual('ok', self.state_json()['status'])
 
-
     def test_options_of_the_installed_kernel(self) -> None:
         self.deploy(drive(), '--serial-console', 'com2',
                     '--installed-kernel-option', 'allowLegacyCPU=true')
