@@ -288,6 +288,21 @@ class TestMerge(base.TestCase):
             (UNGUESSABLE, 'network: added; make sure that no include gives '
              'one too: /tmp/a'), made.notes)
 
+    def test_an_include_of_ours_needs_no_presumption(self) -> None:
+        made = merge.merge(merge.Wishes(), '%include /tmp/esxiimg/disk.cfg\n'
+                           + INCLUDE, 'my.cfg')
+        self.assertEqual((), made.left_out)
+        self.assertNotIn('presumably', ' '.join(made.notes))
+
+    def test_sections_of_ours_tell_nothing_of_the_users_includes(
+            self) -> None:
+        script = 'echo "install --disk=b" > /tmp/a.ks'
+        for mark, expected in ((sections.MARK, 0), ('# mine', 1)):
+            made = merge.merge(
+                merge.Wishes(),
+                f'%include /tmp/a.ks\n%pre\n{mark}\n{script}', 'my.cfg')
+            self.assertEqual(expected, len(made.left_out))
+
     def test_what_our_include_gives_is_not_given_twice(self) -> None:
         ours = '%include /tmp/esxiimg/disk.cfg'
         for head, expected in (
@@ -316,6 +331,11 @@ class TestMerge(base.TestCase):
         for scripts in (SECTIONS, ()):
             twice = merge.merge(merge.Wishes(), once.text, 'my.cfg', scripts)
             self.assertEqual((once.text, ()), (twice.text, twice.added))
+
+    def test_a_section_that_quotes_the_mark_is_the_users(self) -> None:
+        head = f'%post\ncat <<E\n{sections.MARK}\nE\n'
+        made = merge.merge(merge.Wishes(), head, 'my.cfg', SECTIONS)
+        self.assertTrue(made.text.endswith('\n'.join(SECTIONS) + '\n'))
 
     def test_our_own_text_with_changes(self) -> None:
         text = merge.merge(merge.Wishes(), None, '', SECTIONS).text
