@@ -61,9 +61,8 @@ class Expired(BaseException):
 
 @dataclass(frozen=True)
 class _Thought:
-    """A plan, and what it was made from."""
+    """A plan, what is odd, and whether the facts were enough."""
 
-    have: host.Host
     outcome: outcome.Outcome
     problems: Tuple[model.Problem, ...]
     complete: bool
@@ -181,7 +180,7 @@ def _think(run: Run, places: place.Places, description: model.Model
         description, have.nics, have, wishes,
         root_password=str(installed.get('root_password') or outcome.NONE),
         leave_network=not complete)
-    return _Thought(have, found, (*problems, *found.problems), complete)
+    return _Thought(found, (*problems, *found.problems), complete)
 
 
 def _status(description: Optional[model.Model], thought: _Thought,

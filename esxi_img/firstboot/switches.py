@@ -13,7 +13,6 @@
 """Steps for a standard switch."""
 
 from typing import Optional
-from typing import Sequence
 
 from . import commands
 from . import host
@@ -46,8 +45,9 @@ def build(chain: Chain, have: host.Network, switch: host.VSwitch) -> None:
         chain.add(f'{name}.teaming',
                   commands.vswitch_teaming(name, wish), why)
         # Last, for the old policy may not go with the new uplinks.
-        chain.undo_last(*(commands.vswitch_teaming(name, old) for old in
-                          _policies(there, host.PORTID)))
+        if there and there.uplinks:
+            old = there.teaming or host.Teaming(host.PORTID, there.uplinks)
+            chain.undo_last(commands.vswitch_teaming(name, old))
 
 
 def _mended(there: Optional[host.VSwitch], switch: host.VSwitch
@@ -69,14 +69,6 @@ def raise_mtu(chain: Chain, have: host.Network, switch: host.VSwitch
         chain.add_apart(f'{switch.name}.mtu',
                         commands.vswitch_mtu(switch.name, switch.mtu),
                         switch.why)
-
-
-def _policies(there: Optional[host.VSwitch], usual: str
-              ) -> Sequence[host.Teaming]:
-    """The policy to go back to, if any."""
-    if there is None or not there.uplinks:
-        return ()
-    return (there.teaming or host.Teaming(usual, there.uplinks),)
 
 
 def follow(chain: Chain, have: host.Network, switch: host.VSwitch) -> None:

@@ -49,8 +49,10 @@ def network(have: host.Network, want: host.Network, fallback: bool
         some = Chain()
         switches.raise_mtu(some, have, want.vswitches[0])
         result += some.steps
+    barred = {switch.name for switch in want.vswitches[1:]
+              if set(kept) & set(switch.uplinks)}
     for switch in want.vswitches[1:]:
-        if set(kept) & set(switch.uplinks):
+        if switch.name in barred:
             problems.append(model.Problem(
                 switch.why, f'{switch.name} would take '
                 f'{", ".join(switch.uplinks)} from management'))
@@ -61,9 +63,7 @@ def network(have: host.Network, want: host.Network, fallback: bool
         result += some.steps
     for vmk in want.vmks[1:]:
         group = want.portgroup(vmk.portgroup)
-        switch = group and want.vswitch(group.vswitch)
-        if switch and not (set(kept) & set(switch.uplinks)
-                           and switch.name != host.MANAGEMENT_SWITCH):
+        if group and group.vswitch not in barred:
             some = Chain(vmk.name)
             interfaces.build(some, have, want, vmk, problems)
             result += some.steps
