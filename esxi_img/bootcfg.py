@@ -168,10 +168,11 @@ def read_back(cfg: BootCfg, modules: collections.abc.Sequence[str],
     config = mboot.read(cfg.render(), cfg.directory)
     found = [f'{cfg.name}: {problem}' for problem in config.problems]
     added = [*modules, BUNDLE]
-    last = [module.path for module in config.modules[-len(added):]]
-    if last != added:
-        found.append(f'{cfg.name}: modules= does not end in '
-                     f'{", ".join(added)}')
+    named = [module.path for module in config.modules
+             if module.path in added]
+    if named != added:
+        found.append(f'{cfg.name}: modules= does not name '
+                     f'{", ".join(added)} once each, in this order')
     words = config.options.split()
     for key, wanted in _wanted(kernel_options).items():
         if [word for word in words

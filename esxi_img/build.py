@@ -69,14 +69,20 @@ def run(options: options_module.Options,
         _refuse_own_input(options)
         if options.format != 'raw':
             convert.check()
-    recipe = recipe_module.make(_ingredients(options, report))
+    recipe = recipe_module.make(ingredients(options, report))
+    tell(recipe, report)
+    if not options.dry_run:
+        _write(recipe, report)
+    return recipe
+
+
+def tell(recipe: recipe_module.Recipe,
+         report: report_module.Report) -> None:
+    """Say what the user should know of a recipe."""
     for line in recipe.given.kickstart.left_out:
         report.say(f'kickstart: left out {line}')
     for note in recipe.notes:
         report.warn(note)
-    if not options.dry_run:
-        _write(recipe, report)
-    return recipe
 
 
 def version() -> str:
@@ -105,8 +111,28 @@ def _refuse_own_input(options: options_module.Options) -> None:
                 hint='name another output')
 
 
-def _ingredients(options: options_module.Options,
-                 report: report_module.Report) -> recipe_module.Ingredients:
+def ingredients(options: options_module.Options,
+                report: report_module.Report) -> recipe_module.Ingredients:
+    """Read, and judge, everything that an image is made of.
+
+    :raises EsxiImgError: see :mod:`esxi_img.errors`
+    """
+    kickstart, modules = own_files(options)
+    if options.iso_sha256:
+        _verify(options, report)
+    source, facts = read_iso(options.iso)
+    return recipe_module.Ingredients(
+        options=options, source=source, facts=facts, kickstart=kickstart,
+        modules=modules, firstboot=_firstboot(), version=version(),
+        time=_time(source))
+
+
+def own_files(options: options_module.Options) -> tuple[
+        merge.Kickstart, tuple[tree.Extra, ...]]:
+    """The kickstart and the modules: all files of the user's but the ISO.
+
+    :raises EsxiImgError: see :mod:`esxi_img.errors`
+    """
     wishes = merge.Wishes(
         install_disk=options.install_disk,
         install_options=options.install_option,
@@ -115,13 +141,8 @@ def _ingredients(options: options_module.Options,
     kickstart = merge.merge(
         wishes, head, options.kickstart or 'default kickstart',
         sections.lines())
-    if options.iso_sha256:
-        _verify(options, report)
-    source, facts = read_iso(options.iso)
-    return recipe_module.Ingredients(
-        options=options, source=source, facts=facts, kickstart=kickstart,
-        modules=tuple(modulefile.read(path) for path in options.add_module),
-        firstboot=_firstboot(), version=version(), time=_time(source))
+    return kickstart, tuple(modulefile.read(path)
+                            for path in options.add_module)
 
 
 def read_iso(path: str) -> tuple[tree.Tree, identify.Facts]:
@@ -220,13 +241,13 @@ def _write(recipe: recipe_module.Recipe,
     output = str(options.output)
     if options.format == 'raw':
         with write.replacing(output, options.force) as file:
-            _write_raw(recipe, file, report)
+            write_raw(recipe, file, report)
     else:
         final = write.target(output, options.force)
         with (write.hidden(final) as raw, write.hidden(final) as converted,
               write.translated(final)):
             with write.create(raw, final) as file:
-                _write_raw(recipe, file, report)
+                write_raw(recipe, file, report)
             # qemu-img keeps the mode of a file that is there.
             write.create(converted, final).close()
             report.say(f'converting to {options.format}')
@@ -239,8 +260,13 @@ def _write(recipe: recipe_module.Recipe,
     report.say(f'wrote {output}: recipe {recipe.id}')
 
 
-def _write_raw(recipe: recipe_module.Recipe, file: typing.BinaryIO,
-               report: report_module.Report) -> None:
+def write_raw(recipe: recipe_module.Recipe, file: typing.BinaryIO,
+              report: report_module.Report) -> None:
+    """Write the raw image into an empty file.
+
+    :raises EsxiImgError: a source cannot be read, or is shorter than it was
+    :raises OSError: from the output
+    """
     total = sum(item.size for item in recipe.layout.items)
     facts = recipe.given.facts
     what = ' '.join(filter(None, ('ESXi', facts.version, facts.build)))

@@ -21,6 +21,7 @@ import hashlib
 import io
 import json
 import tarfile
+import zlib
 
 from esxi_img import gzipped
 from esxi_img import tree
@@ -31,6 +32,9 @@ KICKSTART = f'{FOLDER}/KS.CFG'
 BUILD = f'{FOLDER}/build.json'
 SETTINGS = f'{FOLDER}/settings.json'
 FIRSTBOOT = f'{FOLDER}/firstboot'
+
+MAX_UNPACKED = 256 * 1024 * 1024
+"""Bytes that a module is unpacked to at most."""
 
 
 def pack(files: collections.abc.Mapping[str, bytes], time: int) -> bytes:
@@ -58,6 +62,24 @@ def pack(files: collections.abc.Mapping[str, bytes], time: int) -> bytes:
                 entry.size = len(files[name])
                 tar.addfile(entry, io.BytesIO(files[name]))
     return gzipped.stored(buffer.getvalue())
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The files of a module, by their path in it.
+
+    :raises ValueError: it is not one gzip member, or has no sound tar in it
+    """
+    inflate = zlib.decompressobj(wbits=31)
+    try:
+        plain = inflate.decompress(data, MAX_UNPACKED)
+        if not inflate.eof or inflate.unused_data:
+            raise ValueError('is not one gzip member')
+        with tarfile.open(fileobj=io.BytesIO(plain), mode='r:') as tar:
+            found = {member.name: tar.extractfile(member) for member in tar
+                     if member.isreg()}
+            return {name: file.read() for name, file in found.items() if file}
+    except (zlib.error, tarfile.TarError) as error:
+        raise ValueError(str(error)) from error
 
 
 def file_table(sizes: collections.abc.Mapping[tree.Path, int]) -> str:

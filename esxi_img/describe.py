@@ -71,6 +71,7 @@ def _options(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
     options = recipe.given.options
     return {
         'sector_size': options.sector_size,
+        'image_size': options.image_size,
         'kernel_options': list(options.installer_words),
         'installed_kernel_options': list(options.installed_words),
         'serial_console': options.serial_console,

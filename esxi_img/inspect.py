@@ -16,13 +16,10 @@ import collections.abc
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import os
-import tarfile
 import tempfile
 import typing
-import zlib
 
 from esxi_img import bootcfg
 from esxi_img import bundle
@@ -44,7 +41,6 @@ from esxi_img import tree
 
 MAGICS = {b'QFI\xfb': 'qcow2', b'KDMV': 'vmdk'}
 ISO_DESCRIPTOR = 32768
-MAX_BUNDLE = 256 * 1024 * 1024
 
 
 @dataclasses.dataclass
@@ -181,8 +177,8 @@ def _bundle(findings: Findings, fd: int, volume: readfat.Volume,
         findings.problems.append(f'{bundle.NAME} is missing')
         return
     try:
-        members = dict(_unpacked(_content(fd, file)))
-    except (ValueError, zlib.error, tarfile.TarError) as error:
+        members = bundle.unpack(_content(fd, file))
+    except ValueError as error:
         findings.problems.append(f'{bundle.NAME}: {error}')
         return
     findings.members = {name: len(data) for name, data in members.items()}
@@ -193,22 +189,6 @@ def _bundle(findings: Findings, fd: int, volume: readfat.Volume,
             {file.path: file.size for file in volume.files}):
         findings.problems.append(
             'files are missing, added or of another size than built')
-
-
-def _unpacked(data: bytes) -> collections.abc.Iterator[tuple[str, bytes]]:
-    """The members of a tgz that is one gzip member and no more.
-
-    :raises ValueError: it is not
-    """
-    inflate = zlib.decompressobj(wbits=31)
-    plain = inflate.decompress(data, MAX_BUNDLE)
-    if not inflate.eof or inflate.unused_data:
-        raise ValueError('is not one gzip member')
-    with tarfile.open(fileobj=io.BytesIO(plain), mode='r:') as tar:
-        for member in tar:
-            content = tar.extractfile(member) if member.isreg() else None
-            if content is not None:
-                yield member.name, content.read()
 
 
 def _kickstart(findings: Findings,

@@ -22,6 +22,9 @@ from esxi_img import errors
 FORMATS = ('raw', 'qcow2', 'vmdk')
 SERIAL_PORTS = ('com1', 'com2')
 
+MAX_GIB = 8 * 1024 * 1024
+"""8 EiB: what a file, and a partition table, can count."""
+
 _WORD = re.compile(r'[!-~]+')
 """A kernel option: printable ASCII without blanks."""
 
@@ -41,6 +44,7 @@ class Options:
     dry_run: bool = False
     iso_sha256: str | None = None
     sector_size: int = 512
+    image_size: float | None = None
     add_module: tuple[str, ...] = ()
     kernel_option: tuple[str, ...] = ()
     installed_kernel_option: tuple[str, ...] = ()
@@ -53,6 +57,14 @@ class Options:
     keep_config_drive: bool = False
     ssh: bool = True
     shell: bool = True
+
+    @property
+    def image_bytes(self) -> int:
+        """``image_size`` in bytes, 0 for none.
+
+        disk-image-create, too, counts in whole KiB.
+        """
+        return int((self.image_size or 0) * 1024 * 1024) * 1024
 
     @property
     def installer_words(self) -> tuple[str, ...]:
@@ -88,6 +100,10 @@ def check(options: Options) -> None:
     if options.sector_size not in geometry.SECTOR_SIZES:
         found.append(f'--sector-size {options.sector_size} is neither 512 '
                      'nor 4096')
+    if options.image_size is not None and not (
+            0 < options.image_size <= MAX_GIB):
+        found.append(f'--image-size {options.image_size:g} is not a number '
+                     f'of GiB up to {MAX_GIB}')
     if options.format not in FORMATS:
         found.append(f'--format {options.format} is none of '
                      f'{", ".join(FORMATS)}')

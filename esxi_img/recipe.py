@@ -20,6 +20,7 @@ import collections.abc
 import dataclasses
 import hashlib
 import json
+import math
 import typing
 import uuid
 
@@ -43,6 +44,8 @@ class Ingredients:
     :param firstboot: the first-boot package's files by their name in it
     :param version: of this program
     :param time: for every date in the image, seconds since 1970-01-01 UTC
+    :param elsewhere: files of ``source`` that are not read from the ISO: the
+        file of this machine that holds each
     """
 
     options: options_module.Options
@@ -53,6 +56,8 @@ class Ingredients:
     firstboot: collections.abc.Mapping[str, bytes]
     version: str
     time: int
+    elsewhere: collections.abc.Mapping[tree.Path, str] = dataclasses.field(
+        default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,13 +85,47 @@ def make(given: Ingredients) -> Recipe:
     """
     _check_install_options(given)
     _check_modules(given)
-    boot_cfgs = _edited(given)
     members = {bundle.KICKSTART: given.kickstart.text.encode(),
                bundle.SETTINGS: _settings_json(given.options),
                **{f'{bundle.FOLDER}/{name}': data
                   for name, data in given.kickstart.safe.items()}}
     for name, data in given.firstboot.items():
         members[f'{bundle.FIRSTBOOT}/{name}'] = data
+    return _finished(given, _edited(given), members)
+
+
+def adopt(given: Ingredients,
+          boot_cfgs: collections.abc.Mapping[tree.Path, bytes],
+          members: collections.abc.Mapping[str, bytes]) -> Recipe:
+    """The recipe for a tree whose boot.cfg and module stand already.
+
+    Of a tree that has only what :func:`make` would have put there it is the
+    same recipe.
+
+    :param given: of which ``source`` is the tree, without our module
+    :param boot_cfgs: every boot.cfg of ``given.facts`` as it is now
+    :param members: of our module; its build.json is made anew
+    :raises InputError: the installer would not start, or not with our
+        module; the files do not fit FAT32
+    """
+    problems = identify.missing(given.source)
+    parsed = {path: bootcfg.parse(boot_cfgs[path], cfg.name, cfg.directory)
+              for path, cfg in given.facts.boot_cfgs.items()}
+    for path, cfg in parsed.items():
+        problems += bootcfg.problems(cfg) or bootcfg.read_back(
+            cfg, _module_paths(given), given.options.installer_words)
+    problems += _absent_files(given, parsed)
+    if bundle.KICKSTART not in members:
+        problems.append(f'{bundle.NAME}: {bundle.KICKSTART} is missing')
+    if problems:
+        raise errors.InputError(*dict.fromkeys(problems))
+    return _finished(given, parsed, {
+        name: data for name, data in members.items()
+        if name != bundle.BUILD})
+
+
+def _finished(given: Ingredients, boot_cfgs: dict[
+        tree.Path, bootcfg.BootCfg], members: dict[str, bytes]) -> Recipe:
     recipe_id = _identity(given, boot_cfgs, members)
     ids = compose.Ids(
         disk=uuid.uuid5(NAMESPACE, f'{recipe_id} disk'),
@@ -120,23 +159,35 @@ def _check_install_options(given: Ingredients) -> None:
 
 def _edited(given: Ingredients) -> dict[tree.Path, bootcfg.BootCfg]:
     """Both boot.cfg as they will be, each checked to load what is there."""
-    modules = _module_paths(given)
+    edited, problems = {}, []
+    for path, cfg in given.facts.boot_cfgs.items():
+        try:
+            edited[path] = edit(given, cfg)
+        except errors.InputError as error:
+            problems += error.problems
+    problems += _absent_files(given, edited)
+    if problems:
+        raise errors.InputError(*dict.fromkeys(problems))
+    return edited
+
+
+def edit(given: Ingredients, cfg: bootcfg.BootCfg) -> bootcfg.BootCfg:
+    """A boot.cfg as these ingredients want it.
+
+    :raises InputError: see :func:`esxi_img.bootcfg.edit`
+    """
+    return bootcfg.edit(cfg, _module_paths(given),
+                        given.options.installer_words)
+
+
+def _absent_files(given: Ingredients, boot_cfgs: dict[
+        tree.Path, bootcfg.BootCfg]) -> list[str]:
     sizes = {tree.fold(file.path): file.size for file in given.source.files}
     sizes |= {tree.fold((module.name,)): module.size
               for module in given.modules}
     sizes[tree.fold((bundle.NAME,))] = 1
-    edited, problems = {}, []
-    for path, cfg in given.facts.boot_cfgs.items():
-        try:
-            edited[path] = bootcfg.edit(cfg, modules,
-                                        given.options.installer_words)
-        except errors.InputError as error:
-            problems += error.problems
-            continue
-        problems += identify.absent_files(edited[path], sizes)
-    if problems:
-        raise errors.InputError(*dict.fromkeys(problems))
-    return edited
+    return [problem for cfg in boot_cfgs.values()
+            for problem in identify.absent_files(cfg, sizes)]
 
 
 def _module_paths(given: Ingredients) -> list[str]:
@@ -156,6 +207,7 @@ def _identity(given: Ingredients,
         'version': given.version,
         'time': given.time,
         'sector_size': given.options.sector_size,
+        'image_size': given.options.image_bytes,
         'descriptors': source.descriptors,
         'directories': [list(path) for path in source.directories],
         'files': [[list(file.path), file.size,
@@ -165,7 +217,8 @@ def _identity(given: Ingredients,
             *given.facts.boot_cfgs.items(), *boot_cfgs.items()]],
         'modules': [[module.name, module.sha256]
                     for module in given.modules],
-        'members': [[name, digest(data)] for name, data in members.items()],
+        'members': [[name, digest(data)]
+                    for name, data in sorted(members.items())],
         'for_first_boot': _for_first_boot(given),
     }
     return digest(json.dumps(everything, sort_keys=True,
@@ -228,13 +281,20 @@ def _items(given: Ingredients,
             data = boot_cfgs[file.path].render()
             items.append(layout.Item(file.path, len(data), data))
         else:
-            items.append(layout.Item(file.path, file.size, layout.Stored(
-                given.options.iso, file.extents)))
+            items.append(layout.Item(file.path, file.size,
+                                     _stored(given, file)))
     for module in given.modules:
         items.append(layout.Item(
             (module.name,), module.size, layout.Stored(
                 module.source, (tree.Extent(0, module.size),))))
     return items
+
+
+def _stored(given: Ingredients, file: tree.File) -> layout.Stored:
+    if file.path in given.elsewhere:
+        return layout.Stored(given.elsewhere[file.path],
+                             (tree.Extent(0, file.size),))
+    return layout.Stored(given.options.iso, file.extents)
 
 
 def _layout(given: Ingredients, items: list[layout.Item]) -> layout.Layout:
@@ -243,11 +303,17 @@ def _layout(given: Ingredients, items: list[layout.Item]) -> layout.Layout:
     if problems:
         raise errors.InputError(*(f'{source.source}: {problem}'
                                   for problem in problems))
+    wanted = given.options.image_bytes
     try:
-        return layout.plan(source.directories, items,
-                           given.options.sector_size)
+        plan = layout.plan(source.directories, items,
+                           given.options.sector_size, wanted)
     except ValueError as error:
         raise errors.InputError(f'{source.source}: {error}') from error
+    if wanted and plan.size - wanted >= layout.GRANULARITY:
+        raise errors.RequestError(
+            f'--image-size {given.options.image_size:g}: the image needs '
+            f'{math.ceil(plan.size / 2 ** 20) / 2 ** 10:g} GiB')
+    return plan
 
 
 def _check_modules(given: Ingredients) -> None:

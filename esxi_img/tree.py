@@ -12,6 +12,7 @@
 
 """What goes into an image, as plain values: no bytes, no file handles."""
 
+import collections.abc
 import dataclasses
 
 Path = tuple[str, ...]
@@ -63,6 +64,29 @@ class Tree:
             if fold(file.path) == wanted:
                 return file
         return None
+
+
+def revised(iso: Tree, name: str, directories: collections.abc.Set[Path],
+            sizes: collections.abc.Mapping[Path, int]) -> Tree:
+    """An ISO's tree after others have added, changed or removed files.
+
+    What the ISO has comes first and in its order; a file of another size has
+    no extents, for they are the ISO's.
+
+    :param name: to show in messages
+    :param directories: all that there are but the root
+    :param sizes: of all files, in bytes
+    """
+    files = [file if file.size == sizes[file.path]
+             else File(file.path, sizes[file.path], ())
+             for file in iso.files if file.path in sizes]
+    known = {file.path for file in files}
+    files += [File(path, sizes[path], ())
+              for path in sorted(sizes) if path not in known]
+    kept = [path for path in iso.directories if path in directories]
+    return dataclasses.replace(
+        iso, source=name, files=tuple(files),
+        directories=(*kept, *sorted(directories - set(kept))))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,10 +79,7 @@ def load(argv: collections.abc.Sequence[str], prog: str, version: str,
     :raises RequestError: usage, a bad value, an unknown key in a file
     """
     cli = _command_line(argv, prog, version)
-    files = cli.config_file
-    if not files:
-        files = [default_file] if os.path.exists(default_file) else []
-    file = _files(files)
+    file = file_values(cli.config_file, default_file)
     values = {}
     for opt in opts.FILE_OPTS:
         given = getattr(cli, opt.dest)
@@ -91,13 +88,17 @@ def load(argv: collections.abc.Sequence[str], prog: str, version: str,
         values[name] = getattr(cli, name)
     for name in ('force', 'dry_run'):
         values[name] = bool(values[name])
-    for name, value in values.items():
-        if isinstance(value, list):
-            values[name] = tuple(value)
     if not values['iso']:
         _usage('the ISO is missing')
-    return options.Options(**values), Talk(
+    return options_of(values), Talk(
         json=bool(cli.json), quiet=bool(cli.quiet), debug=bool(cli.debug))
+
+
+def options_of(values: dict[str, typing.Any]) -> options.Options:
+    """The frozen value of what oslo.config has parsed, by option."""
+    return options.Options(**{
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()})
 
 
 class Talk(typing.NamedTuple):
@@ -160,8 +161,13 @@ def _joined(argv: collections.abc.Sequence[str]) -> list[str]:
     return result
 
 
-def _files(paths: list[str]) -> dict[str, typing.Any]:
-    """The values of the files, later ones first, and the defaults."""
+def file_values(named: list[str] | None,
+                default_file: str = DEFAULT_FILE) -> dict[str, typing.Any]:
+    """The values of the files, later ones first, and the defaults.
+
+    :raises RequestError: a file cannot be read, or has what is no option
+    """
+    paths = named or [default_file] * os.path.exists(default_file)
     for path in paths:
         _check_file(path)
     conf = _Values()
@@ -171,11 +177,14 @@ def _files(paths: list[str]) -> dict[str, typing.Any]:
              use_env=False)
         return {opt.dest: getattr(conf, opt.dest) for opt in opts.FILE_OPTS}
     except (cfg.Error, ValueError) as error:
-        said = re.sub(r' from LocationInfo\(.*\) is', ' is',
-                      _one_line(error))
-        said = re.sub(r'OrderedDict\((.*)\)', _choices, said)
         raise errors.RequestError(
-            f'{", ".join(paths)}: {said}') from error
+            f'{", ".join(paths)}: {in_our_words(error)}') from error
+
+
+def in_our_words(error: Exception) -> str:
+    """oslo.config's complaint about a value, in one line."""
+    said = re.sub(r' from LocationInfo\(.*\) is', ' is', _one_line(error))
+    return re.sub(r'OrderedDict\((.*)\)', _choices, said)
 
 
 def _choices(found: re.Match[str]) -> str:

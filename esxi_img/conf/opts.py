@@ -43,6 +43,10 @@ IMAGE = [
         choices=[(512, 'also 512e disks'), (4096, '4Kn disks')],
         help='Logical sector size in bytes of the disks that the image is '
              'for (default: 512); 4096 for 4Kn disks.'),
+    cfg.FloatOpt(
+        'image-size', metavar='GIB',
+        help='Size of the image in GiB; the partition leaves the rest of it '
+             'free (default: as small as it can be).'),
     cfg.StrOpt(
         'iso-sha256', metavar='HEX',
         help='The SHA-256 that the whole ISO must have.'),

@@ -125,9 +125,10 @@ def problems(directories: collections.abc.Iterable[tree.Path],
 
 def plan(directories: collections.abc.Sequence[tree.Path],
          items: collections.abc.Sequence[Item],
-         sector_size: int) -> Layout:
+         sector_size: int, least: int = 0) -> Layout:
     """Lay out a checked tree; directories stand with parents first.
 
+    :param least: bytes that the image is to have if it could be smaller
     :raises ValueError: more than FAT32 can hold
     """
     children = _children(directories, items)
@@ -144,7 +145,7 @@ def plan(directories: collections.abc.Sequence[tree.Path],
         count = geometry.clusters_for(size, volume.cluster_bytes)
         placed[path] = Placed(at if count else 0, count)
         at += count
-    return Layout(volume, _table(volume), children, placed, tuple(items))
+    return Layout(volume, _table(volume, least), children, placed, tuple(items))
 
 
 def _children(directories: collections.abc.Sequence[tree.Path],
@@ -174,10 +175,10 @@ def _directory_size(path: tree.Path, children: tuple[Child, ...]) -> int:
     return count * fat32.DirEntry.SIZE
 
 
-def _table(volume: geometry.Geometry) -> gpt.Table:
+def _table(volume: geometry.Geometry, least: int) -> gpt.Table:
     size = volume.sector_size
     start = ALIGNMENT // size
     end = start + volume.total_sectors
-    total = end * size + gpt.backup_size(size)
+    total = max(end * size + gpt.backup_size(size), least)
     total += -total % GRANULARITY
     return gpt.Table(size, total // size, start, end - 1)

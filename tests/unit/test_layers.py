@@ -71,7 +71,10 @@ LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     {'recipe': PURE},
     {'describe': PURE},
     # Effects, one kind each.
-    {'infile': touches('open', 'os')},
+    {'block_device': touches('os'),
+     'dib': PURE,
+     'elements': touches('importlib', 'os'),
+     'infile': touches('open', 'os')},
     {'convert': touches('open', 'os', 'shutil', 'subprocess'),
      'disk.readfat': touches('os'),
      'disk.readgpt': touches('os'),
@@ -79,15 +82,21 @@ LAYERS: tuple[dict[str, frozenset[str]], ...] = (
      'modulefile': touches('os'),
      'report': touches('os', 'tqdm'),
      'sample': touches('pycdlib'),
+     'room': touches('os'),
      'write': touches('open', 'os', 'secrets')},
     # What puts them together.
     {'build': touches('importlib', 'open', 'os'),
      'conf.opts': touches('oslo_config'),
      'inspect': touches('open', 'os', 'tempfile')},
-    {'conf': touches('os', 'oslo_config')},
+    {'conf': touches('os', 'oslo_config'),
+     'folder': touches('open', 'os')},
+    {'conf.environment': touches('oslo_config')},
+    {'element': touches('open', 'os', 'pickle', 'shutil')},
     # The commands.
     {'cmd.common': touches('open', 'os')},
     {'cmd.build': PURE,
+     'cmd.element': touches('os'),
+     'cmd.elements': PURE,
      'cmd.inspect': PURE,
      'cmd.plan': PURE,
      'cmd.sample_iso': PURE},
@@ -202,7 +211,7 @@ ON_ESXI = frozenset("""
 # carries them: Path.read_bytes, datetime.now, uuid.uuid4.
 GUARDED_IMPORTS = frozenset({
     'ctypes', 'glob', 'importlib', 'mmap', 'multiprocessing', 'os',
-    'oslo_config', 'pathlib', 'pycdlib', 'random', 'secrets', 'shutil',
+    'oslo_config', 'pathlib', 'pickle', 'pycdlib', 'random', 'secrets', 'shutil',
     'socket', 'subprocess', 'tempfile', 'threading', 'time', 'tqdm',
     'urllib'})
 GUARDED_NAMES = frozenset({
