@@ -45,7 +45,8 @@ FIRSTBOOT = (
     'reading.py', 'records.py', 'redacted.py', 'running.py', 'scrub.py',
     'services.py', 'settings.py', 'shacrypt.py', 'sshkeys.py', 'steps.py',
     'subnets.py', 'switches.py', 'tables.py', 'think.py', 'topology.py',
-    'uplinks.py', 'versions.py', 'vmks.py', 'volume.py', 'wiring.py')
+    'uplinks.py', 'versions.py', 'vmks.py', 'volume.py', 'wiring.py',
+    'wish.py')
 """The first-boot package's files: by name, for an installed package also
 holds what Python compiled."""
 

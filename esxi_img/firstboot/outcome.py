@@ -21,6 +21,8 @@ from . import steps
 
 ADMIN_PASS = 'admin_pass'
 BUILD = 'build'
+USER = 'user_data'
+VENDOR = 'vendor_data'
 NONE = 'none'
 
 
@@ -28,8 +30,8 @@ NONE = 'none'
 class Outcome:
     """What a host will become, and how.
 
-    :param root_password: where root's comes from: ADMIN_PASS, BUILD or
-        NONE, which is a random one that nobody knows
+    :param root_password: where root's comes from: ADMIN_PASS, USER,
+        VENDOR, BUILD or NONE, which is a random one that nobody knows
     :param nics: those that the plan was made for
     :param network: what the host's network should be
     :param fallback: the description cannot be met, or there is none:

@@ -33,18 +33,40 @@ Argv = Tuple[str, ...]
 TIMEOUT = 120
 RETRIES = 2
 
+# Stands for a password that is made when the step runs and then forgotten.
+RANDOM = '(random)'
+
 
 @dataclass(frozen=True)
 class File:
     """A file to write whole, by a rename.
 
     :param path: absolute, on the host
+    :param content: bytes that are no UTF-8 as surrogateescape has them
     :param mode: permission bits
+    :param append: put it behind what is there
     """
 
     path: str
     content: str = field(repr=False)
     mode: int = 0o600
+    append: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """A call to a URL of the user's: how first boot went.
+
+    :param url: shown to nobody
+    :param fields: names of what to send, in order
+    :param values: of those fields that are known beforehand
+    :param tries: how often at most
+    """
+
+    url: str = field(repr=False)
+    fields: Tuple[str, ...] = ()
+    values: Tuple[Tuple[str, str], ...] = ()
+    tries: int = 1
 
 
 @dataclass(frozen=True)
@@ -78,7 +100,9 @@ class Step:
     :param optional: some releases of ESXi cannot do it, so its failure is
         noted and does not count
     :param blind: no fact tells whether it is done, so only the journal does
+    :param once: it came to an end, so it is not run again, however it ended
     :param secrets: arguments to show as stars
+    :param report: instead of a command or a file
     """
 
     name: str
@@ -92,18 +116,24 @@ class Step:
     undo: Tuple[Argv, ...] = ()
     optional: bool = False
     blind: bool = False
+    once: bool = False
     file: Optional[File] = None
+    report: Optional[Report] = None
     secrets: Tuple[str, ...] = field(default=(), repr=False)
 
     def shown(self) -> str:
         """The command as one would type it, or the file's name."""
         if self.file:
-            return 'write {} (mode {:o})'.format(
+            return '{} {} (mode {:o})'.format(
+                'append to' if self.file.append else 'write',
                 self.file.path, self.file.mode)
+        if self.report:
+            return 'POST {} to ***'.format(', '.join(self.report.fields))
         return ' '.join(map(_quoted, self._starred(self.argv)))
 
     def _starred(self, argv: Argv) -> List[str]:
-        return ['***' if word in self.secrets else word for word in argv]
+        return ['***' if word in (*self.secrets, RANDOM) else word
+                for word in argv]
 
     def as_json(self) -> Dict[str, Any]:
         """All but secrets and contents of files."""
@@ -116,6 +146,7 @@ class Step:
             'retries': self.retries,
             'optional': self.optional,
             'blind': self.blind,
+            'once': self.once,
             'group': self.group,
             'undo': [self._starred(argv) for argv in self.undo],
             'probe': None}
@@ -124,7 +155,11 @@ class Step:
                                'expect': list(self.probe.expect)}
         if self.file:
             result['file'] = {'path': self.file.path,
-                              'mode': '{:04o}'.format(self.file.mode)}
+                              'mode': '{:04o}'.format(self.file.mode),
+                              'append': self.file.append}
+        if self.report:
+            result['report'] = {'fields': list(self.report.fields),
+                                'tries': self.report.tries}
         return result
 
     @property
@@ -155,7 +190,9 @@ def _quoted(word: str) -> str:
 
 def _digests(step: Step) -> Mapping[str, object]:
     content = step.file.content if step.file else ''
-    return {'content': _digest(content),
+    report = [step.report.url, *map(list, step.report.values)] \
+        if step.report else []
+    return {'content': _digest(content), 'report': _digest(str(report)),
             'secrets': [_digest(secret) for secret in step.secrets]}
 
 

@@ -113,7 +113,8 @@ FIRSTBOOT_LAYERS: tuple[dict[str, frozenset[str]], ...] = (
      'model': PURE,
      'steps': PURE,
      'volume': PURE},
-    {'outcome': PURE},
+    {'outcome': PURE,
+     'wish': PURE},
     # The volumes that a config drive can be.
     {'blocks': touches('os'),
      'folder': touches('open', 'os'),
