@@ -19,6 +19,7 @@ import os
 import re
 import typing
 
+from esxi_img import cafile
 from esxi_img import convert
 from esxi_img import errors
 from esxi_img import infile
@@ -28,27 +29,35 @@ from esxi_img.kickstart import merge
 from esxi_img.kickstart import sections
 from esxi_img import modulefile
 from esxi_img import options as options_module
+from esxi_img import pyyaml
 from esxi_img import recipe as recipe_module
 from esxi_img import report as report_module
 from esxi_img import tree
 from esxi_img import write
 
 FIRSTBOOT = (
-    '__init__.py', '__main__.py', 'address.py', 'apply.py', 'blocks.py',
-    'bootbanks.py', 'chain.py', 'collect.py', 'commands.py', 'disks.py',
-    'drive.py', 'esxcli.py', 'execute.py', 'facts.py', 'fat.py', 'files.py',
-    'finding.py', 'folder.py', 'gpt.py', 'host.py', 'hostname.py',
-    'installer.py', 'interfaces.py', 'iso9660.py', 'isonames.py',
-    'jsonfile.py', 'log.py', 'management.py', 'metadata.py', 'model.py',
-    'netdata.py', 'netlinks.py', 'netvalue.py', 'nics.py', 'outcome.py',
-    'packed.py', 'password.py', 'place.py', 'post.py', 'pre.py', 'present.py',
-    'reading.py', 'records.py', 'redacted.py', 'running.py', 'scrub.py',
-    'services.py', 'settings.py', 'shacrypt.py', 'sshkeys.py', 'steps.py',
-    'subnets.py', 'switches.py', 'tables.py', 'think.py', 'topology.py',
-    'uplinks.py', 'versions.py', 'vmks.py', 'volume.py', 'wiring.py',
-    'wish.py')
+    '__init__.py', '__main__.py', 'accounts.py', 'address.py', 'apply.py',
+    'blocks.py', 'bootbanks.py', 'carried.py', 'chain.py', 'cloudconfig.py',
+    'collect.py', 'commands.py', 'configtext.py', 'daemons.py', 'disks.py',
+    'drive.py', 'esxcli.py', 'esxikeys.py', 'esxischema.py', 'execute.py',
+    'facts.py', 'fat.py', 'files.py', 'finding.py', 'folder.py', 'gpt.py',
+    'host.py', 'hostname.py', 'installer.py', 'interfaces.py', 'iso9660.py',
+    'isonames.py', 'jsonfile.py', 'log.py', 'management.py', 'mediatype.py',
+    'metadata.py', 'mime.py', 'model.py', 'netdata.py', 'netlinks.py',
+    'netvalue.py', 'nics.py', 'outcome.py', 'overrides.py', 'packed.py',
+    'password.py', 'payload.py', 'phonehome.py', 'place.py', 'post.py',
+    'pre.py', 'present.py', 'reading.py', 'records.py', 'redacted.py',
+    'release.py', 'running.py', 'schema.py', 'scrub.py', 'services.py',
+    'settings.py', 'shacrypt.py', 'sshkeys.py', 'steps.py', 'subnets.py',
+    'switches.py', 'syscommands.py', 'tables.py', 'think.py', 'topology.py',
+    'tuning.py', 'uplinks.py', 'userdata.py', 'userland.py', 'versions.py',
+    'vmks.py', 'volume.py', 'wiring.py', 'wish.py', 'wishaccounts.py',
+    'wishend.py', 'wishfiles.py', 'wishing.py', 'wishnames.py', 'wishntp.py',
+    'wishpassword.py', 'wishpaths.py', 'wishscripts.py', 'wishvalue.py')
 """The first-boot package's files: by name, for an installed package also
 holds what Python compiled."""
+
+FIRSTBOOT_DATA = ('vmware_esxi.schema.json',)
 
 CHUNK = 1024 * 1024
 MAX_TIME = (1 << 33) - 1
@@ -102,7 +111,8 @@ def version() -> str:
 def _refuse_own_input(options: options_module.Options) -> None:
     """--force must not replace what the image is made from."""
     inputs = [options.iso, options.kickstart,
-              options.root_password_hash_file, *options.add_module]
+              options.root_password_hash_file, options.ca_file,
+              *options.add_module]
     for path in inputs:
         if path and os.path.exists(path) and os.path.exists(
                 str(options.output)) and os.path.samefile(
@@ -118,19 +128,21 @@ def ingredients(options: options_module.Options,
 
     :raises EsxiImgError: see :mod:`esxi_img.errors`
     """
-    kickstart, modules = own_files(options)
+    kickstart, modules, ca = own_files(options)
     if options.iso_sha256:
         _verify(options, report)
     source, facts = read_iso(options.iso)
     return recipe_module.Ingredients(
         options=options, source=source, facts=facts, kickstart=kickstart,
-        modules=modules, firstboot=_firstboot(), version=version(),
-        time=_time(source))
+        modules=modules, firstboot=firstboot(), version=version(),
+        time=_time(source), ca=ca)
 
 
 def own_files(options: options_module.Options) -> tuple[
-        merge.Kickstart, tuple[tree.Extra, ...]]:
-    """The kickstart and the modules: all files of the user's but the ISO.
+        merge.Kickstart, tuple[tree.Extra, ...], bytes | None]:
+    """The kickstart, the modules and the certificates.
+
+    All files of the user's but the ISO.
 
     :raises EsxiImgError: see :mod:`esxi_img.errors`
     """
@@ -142,8 +154,9 @@ def own_files(options: options_module.Options) -> tuple[
     kickstart = merge.merge(
         wishes, head, options.kickstart or 'default kickstart',
         sections.lines())
-    return kickstart, tuple(modulefile.read(path)
-                            for path in options.add_module)
+    modules = tuple(modulefile.read(path) for path in options.add_module)
+    ca = cafile.read(options.ca_file) if options.ca_file else None
+    return kickstart, modules, ca
 
 
 def read_iso(path: str) -> tuple[tree.Tree, identify.Facts]:
@@ -174,9 +187,13 @@ def read_iso(path: str) -> tuple[tree.Tree, identify.Facts]:
     return source, facts
 
 
-def _firstboot() -> dict[str, bytes]:
+def firstboot() -> dict[str, bytes]:
+    """The package's files as they travel, by their path in it."""
     folder = importlib.resources.files('esxi_img') / 'firstboot'
-    return {name: (folder / name).read_bytes() for name in FIRSTBOOT}
+    files = {name: (folder / name).read_bytes()
+             for name in (*FIRSTBOOT, *FIRSTBOOT_DATA)}
+    return {**files, **{f'yaml/{name}': data
+                        for name, data in pyyaml.files().items()}}
 
 
 def _kickstart(path: str | None) -> str | None:

@@ -31,6 +31,7 @@ FOLDER = 'esxiimg'
 KICKSTART = f'{FOLDER}/KS.CFG'
 BUILD = f'{FOLDER}/build.json'
 SETTINGS = f'{FOLDER}/settings.json'
+CA = f'{FOLDER}/ca.pem'
 FIRSTBOOT = f'{FOLDER}/firstboot'
 
 MAX_UNPACKED = 256 * 1024 * 1024
@@ -61,7 +62,7 @@ def pack(files: collections.abc.Mapping[str, bytes], time: int) -> bytes:
                 entry.mode = 0o644
                 entry.size = len(files[name])
                 tar.addfile(entry, io.BytesIO(files[name]))
-    return gzipped.stored(buffer.getvalue())
+    return gzipped.packed(buffer.getvalue())
 
 
 def unpack(data: bytes) -> dict[str, bytes]:

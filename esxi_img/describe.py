@@ -83,7 +83,8 @@ def _options(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
         'only_management': options.only_management,
         'keep_config_drive': options.keep_config_drive,
         'ssh': options.ssh,
-        'shell': options.shell}
+        'shell': options.shell,
+        'ca_file': options.ca_file}
 
 
 def _boot_cfg(recipe: recipe_module.Recipe,
@@ -195,6 +196,7 @@ def _first_boot_lines(options: dict[str, typing.Any]
     for name in ('only_management', 'keep_config_drive', 'ssh', 'shell'):
         yield (f'  {name.replace("_", " "):17} '
                f'{"yes" if options[name] else "no"}')
+    yield f'  {"ca file":17} {options["ca_file"] or "(none)"}'
 
 
 def _layout_lines(facts: dict[str, typing.Any]

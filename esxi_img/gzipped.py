@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""gzip files that are not compressed, and so are the same everywhere.
+"""gzip files that are the same everywhere.
 
 What zlib makes of the same bytes differs between its versions and builds.
 """
@@ -19,11 +19,19 @@ import collections.abc
 import struct
 import zlib
 
+from esxi_img import huffman
+
 BLOCK = 65535
 """Bytes in a stored block at most (RFC 1951, 3.2.4)."""
 
 _HEADER = b'\x1f\x8b\x08' + bytes(6) + b'\xff'
 """No name, no time, system unknown (RFC 1952, 2.3.1)."""
+
+
+def packed(data: bytes) -> bytes:
+    """One gzip member holding ``data``, less than 4 GiB, in less room."""
+    return b''.join((_HEADER, huffman.deflated(data), struct.pack(
+        '<LL', zlib.crc32(data), len(data))))
 
 
 def stored(data: bytes) -> bytes:

@@ -57,6 +57,7 @@ class Options:
     keep_config_drive: bool = False
     ssh: bool = True
     shell: bool = True
+    ca_file: str | None = None
 
     @property
     def image_bytes(self) -> int:
@@ -116,7 +117,8 @@ def check(options: Options) -> None:
             '[0-9a-fA-F]{64}', options.iso_sha256):
         found.append(f'--iso-sha256 {options.iso_sha256!r} is not a sha256 '
                      'of 64 hexadecimal digits')
-    for option in ('kickstart', 'root_password_hash_file', 'add_module'):
+    for option in ('kickstart', 'root_password_hash_file', 'ca_file',
+                   'add_module'):
         value = getattr(options, option)
         if value == '' or (isinstance(value, tuple) and '' in value):
             found.append(f'--{option.replace("_", "-")} names no file')

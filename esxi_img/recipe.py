@@ -41,11 +41,12 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, 'esxi-img')
 class Ingredients:
     """All that a recipe is made of.
 
-    :param firstboot: the first-boot package's files by their name in it
+    :param firstboot: the first-boot package's files by their path in it
     :param version: of this program
     :param time: for every date in the image, seconds since 1970-01-01 UTC
     :param elsewhere: files of ``source`` that are not read from the ISO: the
         file of this machine that holds each
+    :param ca: certificates in PEM, to verify whom first boot reports to
     """
 
     options: options_module.Options
@@ -58,6 +59,7 @@ class Ingredients:
     time: int
     elsewhere: collections.abc.Mapping[tree.Path, str] = dataclasses.field(
         default_factory=dict)
+    ca: bytes | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +93,8 @@ def make(given: Ingredients) -> Recipe:
                   for name, data in given.kickstart.safe.items()}}
     for name, data in given.firstboot.items():
         members[f'{bundle.FIRSTBOOT}/{name}'] = data
+    if given.ca is not None:
+        members[bundle.CA] = given.ca
     return _finished(given, _edited(given), members)
 
 

@@ -93,12 +93,14 @@ def _outcome(given: argparse.Namespace) -> outcome_module.Outcome:
     nics = _nics(given.nics) if given.nics else ()
     installed, odd = _installed(given.installed) \
         if given.installed else (None, ())
-    described = reading.model_of(_drive(given.drive))
+    found = _drive(given.drive)
+    described, wishes = reading.all_of(reading.model_of(found),
+                                       reading.gathered_of(found.files))
     nics = nics or (installed.nics if installed else ()) or (
         nics_module.invent(described.network))
     if installed:
         installed = dataclasses.replace(installed, nics=nics)
-    outcome = think.outcome_of(described, nics, installed, settings)
+    outcome = think.outcome_of(described, nics, installed, settings, wishes)
     return dataclasses.replace(outcome,
                                problems=(*odd, *outcome.problems))
 

@@ -106,6 +106,11 @@ FIRST_BOOT = [
     Flag('shell', default=True,
          help='Enable and start the ESXi shell at first boot '
               '(default: yes).'),
+    cfg.StrOpt(
+        'ca-file', metavar='FILE',
+        help='Certificates (PEM) of the CAs that a host trusts, besides its '
+             'own, when it reports by phone_home over https. Without it, '
+             "ESXi's own alone."),
 ]
 
 FILE_OPTS = [*IMAGE, *BOOT, *KICKSTART, *FIRST_BOOT]

@@ -16,19 +16,25 @@ The facts are collected anew at every call, so a call after an interrupted
 one plans only what is left.
 """
 
+import contextlib
 from dataclasses import dataclass
 from dataclasses import replace
 import functools
 import json
+import math
 import os
+import signal
 import time
 from typing import Any
 from typing import Dict
+from typing import Iterable
+from typing import Iterator
 from typing import List
 from typing import Optional
 from typing import Sequence
 from typing import Tuple
 
+from . import carried
 from . import collect
 from . import commands
 from . import drive
@@ -38,6 +44,8 @@ from . import files
 from . import host
 from . import model
 from . import outcome
+from . import payload
+from . import phonehome
 from . import place
 from . import present
 from . import reading
@@ -45,6 +53,7 @@ from . import records
 from . import settings
 from . import steps
 from . import think
+from . import wish
 from .running import Run
 
 # Seconds: for hostd to answer, for all of first boot, and the last resort,
@@ -54,9 +63,14 @@ LIMIT = 1320.0
 ROUNDS = 2
 ALARM = 1790
 
+_CA = 'ca.pem'
+
 
 class Expired(BaseException):
     """The last resort: first boot takes too long, and nobody knows why."""
+
+
+_Said = Tuple[model.Model, wish.Wishes]
 
 
 @dataclass(frozen=True)
@@ -78,18 +92,19 @@ def apply(run: Run, places: place.Places) -> int:
         if description is None and _has_ended(places):
             # Nothing is left to do, and the records tell how it went.
             return _ended_before(run, places)
-        said = description or model.Model(problems=(model.Problem(
-            'drive', 'the host was installed without a config drive'),))
+        said, wishes = description or (model.Model(problems=(model.Problem(
+            'drive', 'the host was installed without a config drive'),)),
+            wish.Wishes())
         kept = records.Records(places.home, said.identity.instance_id,
                                version)
         kept.begin(None, said.problems)
-        for _ in range(ROUNDS):
-            thought = _think(run, places, said)
+        for later in reversed(range(ROUNDS)):
+            thought = _think(run, places, said, wishes)
             kept.begin(thought.outcome.plan.id, thought.problems)
             done = execute.execute(
-                thought.outcome.plan, run,
-                functools.partial(_write, places), kept,
-                started + LIMIT, time.monotonic, time.sleep)
+                thought.outcome.plan,
+                _effects(run, places, kept, description, thought), kept,
+                started + LIMIT, again=later > 0)
             # What could not be taken back may be mended from what is now.
             if not any(one.result == records.UNDO_FAILED for one in done):
                 break
@@ -98,19 +113,23 @@ def apply(run: Run, places: place.Places) -> int:
     except (Exception, Expired) as error:
         # The outermost loop: whatever it was, the state has to say it.
         kept.end(records.FAILED, (model.Problem(
-            'first boot', f'stopped by {type(error).__name__}'),))
+            'first boot', f'stopped by {type(error).__name__}'),
+            *_removed(_opaque(places))))
         kept.copy(places.logs)
         raise
-    _tell(run, how, thought.outcome, kept, places)
-    run(('auto-backup.sh',), 60.0)
-    _clean(kept, how, places)
-    kept.copy(places.logs)
+    try:
+        _tell(run, how, thought.outcome, kept, places)
+        run(('auto-backup.sh',), 60.0)
+    finally:
+        _clean(kept, how, places)
+        kept.copy(places.logs)
     return 0 if how == records.OK else 1
 
 
 def planned(run: Run, places: place.Places, as_json: bool) -> str:
     """What apply() would do now, as text."""
-    thought = _think(run, places, _description(places) or model.Model())
+    said, wishes = _description(places) or (model.Model(), wish.Wishes())
+    thought = _think(run, places, said, wishes)
     return json.dumps(present.as_json(thought.outcome), indent=2) + '\n' \
         if as_json else present.as_text(thought.outcome)
 
@@ -136,12 +155,19 @@ def status(places: place.Places, as_json: bool) -> str:
     return ''.join(f'{ascii(line)[1:-1]}\n' for line in lines)
 
 
-def _description(places: place.Places) -> Optional[model.Model]:
+def _description(places: place.Places) -> Optional[_Said]:
     """What the saved drive says; None: there is none."""
     try:
-        return reading.model_of(drive.read(places.own(place.DRIVE)))
+        said = reading.model_of(drive.read(places.own(place.DRIVE)))
     except drive.Unreadable:
         return None
+    path = places.own(place.DRIVE, place.WISHES)
+    if not os.path.exists(path):
+        return replace(said, problems=(*said.problems, model.Problem(
+            place.WISHES, 'went when first boot stopped before, and with it '
+            'what user data say'))), wish.Wishes()
+    return reading.all_of(said, carried.decode(
+        place.read(path, carried.LIMIT))))
 
 
 def _state(places: place.Places) -> Dict[str, Any]:
@@ -155,6 +181,7 @@ def _has_ended(places: place.Places) -> bool:
 
 
 def _ended_before(run: Run, places: place.Places) -> int:
+    _removed(_opaque(places))
     how = _state(places)['status']
     run(('logger', '-t', 'esxi-img', f'first boot: it ended before: {how}'),
         10.0)
@@ -167,33 +194,74 @@ def _collected(run: Run, places: place.Places
                            functools.partial(_read, places))
 
 
-def _think(run: Run, places: place.Places, description: model.Model
-           ) -> _Thought:
+def _think(run: Run, places: place.Places, description: model.Model,
+           wishes: wish.Wishes) -> _Thought:
     have, problems, complete = _collected(run, places)
     if not complete:
         problems += (model.Problem(
             'host', 'too little is known of its network to change it'),)
-    wishes = settings.from_json(place.read_json(
+    build_side = settings.from_json(place.read_json(
         places.own('settings.json')))
     installed = place.read_json(places.own('installed.json'))
     found = think.outcome_of(
-        description, have.nics, have, wishes,
+        description, have.nics, have, build_side, wishes,
         root_password=str(installed.get('root_password') or outcome.NONE),
         leave_network=not complete)
     return _Thought(found, (*problems, *found.problems), complete)
 
 
-def _status(description: Optional[model.Model], thought: _Thought,
+def _status(description: Optional[_Said], thought: _Thought,
             done: Sequence[execute.Done]) -> str:
-    """FAILED unless management is known to be as described."""
+    """FAILED unless management is known to be as described.
+
+    :param done: of the plan's steps so far
+    """
     if description is None:
         return records.FAILED
-    described = description.network is not None
-    how = execute.status_of(thought.outcome.plan, done,
+    described = description[0].network is not None
+    names = {one.name for one in done}
+    so_far = steps.Plan(tuple(step for step in thought.outcome.plan.steps
+                              if step.name in names))
+    how = execute.status_of(so_far, done,
                             thought.outcome.fallback and described)
     if thought.complete or how != records.OK:
         return how
     return records.FAILED if described else records.PARTIAL
+
+
+def _effects(run: Run, places: place.Places, kept: records.Records,
+             description: Optional[_Said], thought: _Thought
+             ) -> execute.Effects:
+
+    def send(report: steps.Report, done: Sequence[execute.Done],
+             seconds: float) -> Optional[str]:
+        why = phonehome.send(report, {
+            **phonehome.host_keys(functools.partial(_read, places)),
+            'instance_id': thought.outcome.identity.instance_id or '',
+            'status': _status(description, thought, done),
+            'problems': str(len(kept.problems))},
+            run, seconds, places.own(_CA))
+        if why:
+            kept.tell((model.Problem('phone_home', why),))
+        return why
+
+    return execute.Effects(
+        run, functools.partial(_write, places), time.monotonic, time.sleep,
+        send, _extended, os.urandom)
+
+
+@contextlib.contextmanager
+def _extended(seconds: float) -> Iterator[None]:
+    """The last resort waits so much longer, and then as long as before.
+
+    Not if it came meanwhile: it comes once.
+    """
+    left = signal.alarm(0)
+    if left:
+        signal.alarm(left + math.ceil(seconds))
+    yield
+    if left:
+        signal.alarm(left)
 
 
 def _read(places: place.Places, path: str) -> Optional[str]:
@@ -233,17 +301,39 @@ def _clean(kept: records.Records, how: str, places: place.Places) -> None:
 
     In the bootbanks only: what runs may be somebody's copy.
     """
-    for path in _remains(places):
+    problems = _removed([*_opaque(places), *_remains(places)])
+    if problems:
+        kept.end(how, problems)
+
+
+def _removed(paths: Iterable[str]) -> List[model.Problem]:
+    """Overwrite and remove; what could not be."""
+    problems = []
+    for path in paths:
         try:
-            place.destroy(path)
+            if os.path.lexists(path):
+                place.destroy(path)
         except OSError as error:
-            kept.end(how, (model.Problem(
-                path, f'cannot be removed: {error.strerror}'),))
+            problems.append(model.Problem(
+                path, f'cannot be removed: {error.strerror}'))
+    return problems
+
+
+def _opaque(places: place.Places) -> Sequence[str]:
+    """What the user wrote."""
+    return [*(os.path.join(folder, place.WISHES)
+              for folder in _folders(places, place.DRIVE)),
+            places.path(payload.SCRIPTS)]
 
 
 def _remains(places: place.Places) -> Sequence[str]:
     # The package last: the drive tells more.
-    paths = [os.path.join(os.path.realpath(bank), place.FOLDER, name)
-             for name in (place.DRIVE, place.PACKAGE)
-             for bank in places.banks]
-    return [path for path in dict.fromkeys(paths) if os.path.isdir(path)]
+    return [path for name in (place.DRIVE, place.PACKAGE)
+            for path in _folders(places, name) if os.path.isdir(path)]
+
+
+def _folders(places: place.Places, name: str) -> Sequence[str]:
+    """Of that name beside the package, in each bootbank."""
+    return list(dict.fromkeys(
+        os.path.join(os.path.realpath(bank), place.FOLDER, name)
+        for bank in places.banks))

@@ -17,6 +17,7 @@ meaning from command to command, as ``-N`` and ``-v`` do.
 """
 
 import ipaddress
+from typing import Optional
 from typing import Tuple
 from typing import Union
 
@@ -24,6 +25,7 @@ from . import host
 from . import model
 from .steps import Argv
 
+_SYSTEM = ('esxcli', 'system')
 _NETWORK = ('esxcli', 'network')
 _VSWITCH = _NETWORK + ('vswitch', 'standard')
 _IP = _NETWORK + ('ip',)
@@ -69,6 +71,50 @@ def _policy(teaming: host.Teaming) -> Argv:
     if teaming.standby:
         words += ('--standby-uplinks', ','.join(teaming.standby))
     return words
+
+
+def vswitch_failover(name: str, detection: Optional[str],
+                     notify: Optional[bool], failback: Optional[bool]
+                     ) -> Argv:
+    """Set how a switch finds and answers a failure; None: leave that."""
+    return _VSWITCH + ('policy', 'failover', 'set', '--vswitch-name', name
+                       ) + _failover(detection, notify, failback)
+
+
+def portgroup_failover(name: str, detection: Optional[str],
+                       notify: Optional[bool], failback: Optional[bool]
+                       ) -> Argv:
+    """Set the same for a port group that has a policy of its own."""
+    return _VSWITCH + ('portgroup', 'policy', 'failover', 'set',
+                       '--portgroup-name', name
+                       ) + _failover(detection, notify, failback)
+
+
+def _failover(detection: Optional[str], notify: Optional[bool],
+              failback: Optional[bool]) -> Argv:
+    words = ('--failure-detection', detection) if detection else ()
+    return words + _booleans(('--notify-switches', notify),
+                             ('--failback', failback))
+
+
+def vswitch_security(name: str, promiscuous: Optional[bool],
+                     mac_changes: Optional[bool], forged: Optional[bool]
+                     ) -> Argv:
+    """Set what a switch lets its ports do; None: leave that."""
+    return _VSWITCH + ('policy', 'security', 'set', '--vswitch-name', name
+                       ) + _booleans(('--allow-promiscuous', promiscuous),
+                                     ('--allow-mac-change', mac_changes),
+                                     ('--allow-forged-transmits', forged))
+
+
+def _booleans(*options: Tuple[str, Optional[bool]]) -> Argv:
+    return tuple(word for option, value in options if value is not None
+                 for word in (option, boolean(value)))
+
+
+def boolean(value: bool) -> str:
+    """As every release of esxcli takes it."""
+    return 'true' if value else 'false'
 
 
 def portgroup(verb: str, name: str, vswitch: str) -> Argv:
@@ -209,31 +255,32 @@ def dns_search(domain: str) -> Argv:
 
 def hostname(name: str) -> Argv:
     """Set the host name, and the domain if it has one."""
-    return ('esxcli', 'system', 'hostname', 'set',
-            '--fqdn' if '.' in name else '--host', name)
+    return _SYSTEM + ('hostname', 'set',
+                      '--fqdn' if '.' in name else '--host', name)
 
 
-def ssh_key(line: str) -> Argv:
-    """Add a key of root's to the ConfigStore (ESXi 8)."""
-    return ('esxcli', 'system', 'ssh', 'key', 'add', '--username', 'root',
-            '--auth-key', line)
+def ssh_key(line: str, user: str = 'root') -> Argv:
+    """Add a key of a user's to the ConfigStore (ESXi 8)."""
+    return _SYSTEM + ('ssh', 'key', 'add', '--username', user,
+                      '--auth-key', line)
 
 
-def ruleset(name: str) -> Argv:
-    """Let the firewall pass a ruleset."""
+def ruleset(name: str, passes: bool = True) -> Argv:
+    """Let the firewall pass a ruleset, or not."""
     return _NETWORK + ('firewall', 'ruleset', 'set', '--ruleset-id', name,
-                       '--enabled', 'true')
+                       '--enabled', boolean(passes))
 
 
-def advanced(option: str, value: int) -> Argv:
-    """Set an advanced option."""
-    return ('esxcli', 'system', 'settings', 'advanced', 'set', '--option',
-            option, '--int-value', str(value))
+def advanced(option: str, value: Union[int, str]) -> Argv:
+    """Set an advanced option, which has either an integer or a text."""
+    return _SYSTEM + ('settings', 'advanced', 'set', '--option', option) + (
+        ('--string-value', value) if isinstance(value, str)
+        else ('--int-value', str(int(value))))
 
 
 def welcome(text: str) -> Argv:
     """Set the text of the console's first screen."""
-    return ('esxcli', 'system', 'welcomemsg', 'set', '--message', text)
+    return _SYSTEM + ('welcomemsg', 'set', '--message', text)
 
 
 def hostsvc(verb: str) -> Argv:

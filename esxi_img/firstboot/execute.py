@@ -14,8 +14,10 @@
 
 import collections
 from dataclasses import dataclass
+from dataclasses import replace
 import re
 from typing import Callable
+from typing import ContextManager
 from typing import List
 from typing import Optional
 from typing import Sequence
@@ -41,7 +43,15 @@ UNDO_TIMEOUT = 120
 UNDO_TIME = 300
 _PAUSE = 2
 
+# The firewall does not follow the description of the network.
 _NETWORK = ('esxcli', 'network')
+_FIREWALL = (*_NETWORK, 'firewall')
+
+# Of a password: no class of characters may be missing.  pam_passwdqc counts
+# no capital at the start and no digit at the end, and takes 40 at most.
+_CLASSES = ('abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            '0123456789', '@%+=:,.-_')
+_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,31 @@ class Done:
     seconds: float
 
 
-def execute(plan: steps.Plan, run: running.Run,
-            write_file: Callable[[steps.File], None],
+@dataclass(frozen=True)
+class Effects:
+    """What reaches out of the process.
+
+    :param clock: gives seconds
+    :param sleep: waits for some
+    :param send: sends a report, given what was done so far, for no longer
+        than some seconds; None if it arrived, else why not
+    :param extended: what is done within it may take so many seconds more
+        than first boot itself
+    :param random: gives so many random bytes
+    """
+
+    run: running.Run
+    write_file: Callable[[steps.File], None]
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    send: Callable[[steps.Report, Sequence[Done], float], Optional[str]]
+    extended: Callable[[float], ContextManager[None]]
+    random: Callable[[int], bytes]
+
+
+def execute(plan: steps.Plan, effects: Effects,
             records: records_module.Records, deadline: float,
-            clock: Callable[[], float], sleep: Callable[[float], None]
-            ) -> Tuple[Done, ...]:
+            again: bool = False) -> Tuple[Done, ...]:
     """Carry out the plan, in order.
 
     A step that fails is alone in that, unless it belongs to a group: then
@@ -70,13 +100,18 @@ def execute(plan: steps.Plan, run: running.Run,
     midst of a group.  When management was taken back, all other steps of the
     network are left out, too: they were planned for another one.
 
+    What is to be done once, and is in the journal, is not done again; how it
+    ended then is how it ends now.
+
     :param deadline: as the clock has it; only what takes back goes on after
-        it, for UNDO_TIME
-    :param sleep: waits for some seconds
+        it, for UNDO_TIME; what is done once, and a report, have their own
+        time, for which it waits
+    :param again: another call follows if something could not be taken back,
+        so what is done once waits for that one
     :returns: one for each step in the plan's order, and after a step whose
         failure ended its group those of the commands that take back
     """
-    work = _Work(run, write_file, records, deadline, clock, sleep)
+    work = _Work(effects, records, deadline, again)
     for step in plan.steps:
         work.do(step)
     return tuple(work.done)
@@ -104,6 +139,17 @@ def status_of(plan: steps.Plan, done: Sequence[Done],
     return PARTIAL if missing else OK
 
 
+def unguessable(random: bytes) -> str:
+    """A password that ESXi takes: one character for each byte.
+
+    It starts with a letter, and holds nothing that a shell would quote.
+    """
+    classes = (_CLASSES[index % len(_CLASSES)]
+               for index in range(len(random)))
+    return ''.join(one[byte % len(one)]
+                   for one, byte in zip(classes, random))
+
+
 def _is_management(step: steps.Step) -> bool:
     return step.group == wiring.MANAGEMENT or step.name.startswith(
         (f'{host.MANAGEMENT_VMK}.', 'route.default'))
@@ -112,18 +158,15 @@ def _is_management(step: steps.Step) -> bool:
 class _Work:
     """A plan while it is carried out."""
 
-    def __init__(self, run: running.Run,
-                 write_file: Callable[[steps.File], None],
-                 records: records_module.Records, deadline: float,
-                 clock: Callable[[], float], sleep: Callable[[float], None]
-                 ) -> None:
-        self._run = run
-        self._write_file = write_file
+    def __init__(self, effects: Effects, records: records_module.Records,
+                 deadline: float, again: bool) -> None:
+        self._effects = effects
         self._records = records
         self._deadline = deadline
-        self._clock = clock
-        self._sleep = sleep
+        self._again = again
+        self._clock = effects.clock
         self._finished = records.finished()
+        self._ended = records.ended()
         self._begun: List[steps.Step] = []
         self._stopped: Set[str] = set()
         self.done: List[Done] = []
@@ -132,7 +175,9 @@ class _Work:
         """Do a step; if it ends its group, take that back."""
         start = self._clock()
         result, last = SKIPPED, None
-        if not self._is_left_out(step):
+        if step.once and step.id in self._ended:
+            result, last = _before(self._ended[step.id])
+        elif not self._is_left_out(step):
             result, last = self._attempt(step)
         self._note(step, result, start, last)
         if result not in (OK, SAME) and step.on_fail == steps.STOP \
@@ -142,8 +187,12 @@ class _Work:
     def _is_left_out(self, step: steps.Step) -> bool:
         if self._is_over() or step.group in self._stopped:
             return True
+        if _has_own_time(step) and self._again and any(
+                one.result == UNDO_FAILED for one in self.done):
+            return True
         return wiring.MANAGEMENT in self._stopped \
-            and step.argv[:len(_NETWORK)] == _NETWORK
+            and step.argv[:len(_NETWORK)] == _NETWORK \
+            and step.argv[:len(_FIREWALL)] != _FIREWALL
 
     def _is_over(self) -> bool:
         return self._clock() >= self._deadline
@@ -157,16 +206,45 @@ class _Work:
         self._begun.append(step)
         if step.file:
             return self._write(step.file)
-        retries = 0 if step.optional else step.retries
-        last = self._tries(step.argv, step.timeout, retries, self._deadline)
+        last = self._command(step)
         if last.status == 0 or self._is_done(step):
             return OK, last
         return (TIMEOUT if last.status is None else FAILED), last
 
+    def _command(self, step: steps.Step) -> running.Result:
+        if _has_own_time(step):
+            return self._apart(step)
+        retries = 0 if step.optional else step.retries
+        if steps.RANDOM not in step.argv:
+            return self._tries(step.argv, step.timeout, retries,
+                               self._deadline)
+        password = unguessable(self._effects.random(_LENGTH))
+        last = self._tries(
+            tuple(password if word == steps.RANDOM else word
+                  for word in step.argv),
+            step.timeout, retries, self._deadline)
+        return replace(last, output='',
+                       error=last.error.replace(password, '***'))
+
+    def _apart(self, step: steps.Step) -> running.Result:
+        """Do what is the user's own, for which the deadline waits."""
+        start = self._clock()
+        with self._effects.extended(step.timeout):
+            if step.report:
+                why = self._effects.send(step.report, tuple(self.done),
+                                         step.timeout)
+                last = running.Result(1 if why else 0, '', why or '', 0)
+            else:
+                # What a script writes may quote it, and is not told.
+                last = replace(self._effects.run(step.argv, step.timeout),
+                               output='', error='')
+        self._deadline += self._clock() - start
+        return last
+
     def _write(self, file: steps.File
                ) -> Tuple[str, Optional[running.Result]]:
         try:
-            self._write_file(file)
+            self._effects.write_file(file)
         except (OSError, ValueError) as error:
             # The text of a ValueError may quote the content.
             reason = getattr(error, 'strerror', None) or type(error).__name__
@@ -192,7 +270,7 @@ class _Work:
             pause = _PAUSE << number
             if not last.status or until - self._clock() <= pause:
                 break
-            self._sleep(pause)
+            self._effects.sleep(pause)
             last = self._once(argv, timeout, until)
         return last
 
@@ -201,7 +279,7 @@ class _Work:
         left = until - self._clock()
         if left <= 0:
             return running.Result(None, '', 'no time was left', 0)
-        return self._run(argv, min(timeout, left))
+        return self._effects.run(argv, min(timeout, left))
 
     def _stop(self, group: Optional[str]) -> None:
         """Take back what was begun of a group, last step first."""
@@ -222,3 +300,16 @@ class _Work:
         self._records.step(step, result, last.status if last else None,
                            seconds, last.error if last else '')
         self.done.append(Done(step.name, result, seconds))
+
+
+def _has_own_time(step: steps.Step) -> bool:
+    """Whether it is a command to run once, or a report."""
+    return step.once and bool(step.argv) or step.report is not None
+
+
+def _before(result: str) -> Tuple[str, Optional[running.Result]]:
+    """What ended before, and is not done again."""
+    if result == OK:
+        return SAME, None
+    return result, running.Result(
+        None, '', 'ended so before, and is not run again', 0)

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Writes a file whole, or not at all."""
+"""Writes a file whole, or not at all; or puts something behind it."""
 
 import os
 import stat
@@ -24,21 +24,43 @@ def write(file: steps.File) -> None:
     ESXi saves a file of /etc when it sees it change and it carries the
     sticky bit; nobody says what it makes of a rename.
 
+    What is to be appended is, unless the file ends with it already; if it
+    cannot be, the file is as it was.
+
     :raises OSError: it cannot be written
     :raises ValueError: no file can have such a name or content
     """
     # What was read with this error handler gets its bytes back.
     data = file.content.encode('utf-8', 'surrogateescape')
-    if not os.path.isfile(file.path) or os.path.islink(file.path):
+    if not os.path.isfile(file.path) or \
+            os.path.islink(file.path) and not file.append:
         replace(file.path, data, file.mode)
         return
-    fd = os.open(file.path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+    how = os.O_RDWR | os.O_APPEND if file.append else \
+        os.O_WRONLY | os.O_TRUNC
+    fd = os.open(file.path, how | os.O_CLOEXEC)
     try:
         _chmod(fd, file.mode | _sticky(file.path))
-        _write(fd, data)
+        if file.append:
+            _append(fd, data)
+        else:
+            _write(fd, data)
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _append(fd: int, data: bytes) -> None:
+    size = os.fstat(fd).st_size
+    if size >= len(data):
+        os.lseek(fd, size - len(data), os.SEEK_SET)
+        if _read(fd, len(data)) == data:
+            return
+    try:
+        _write(fd, data)
+    except OSError:
+        os.ftruncate(fd, size)
+        raise
 
 
 def replace(path: str, data: bytes, mode: int) -> None:
@@ -91,6 +113,11 @@ def _write(fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest):]
+
+
+def _read(fd: int, size: int) -> bytes:
+    with open(fd, 'rb', closefd=False) as file:
+        return file.read(size)
 
 
 def _remove(path: str) -> None:

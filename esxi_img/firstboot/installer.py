@@ -76,13 +76,15 @@ def _installable(ipv4: Optional[str]) -> bool:
         ipaddress.ip_interface(str(ipv4)).network.prefixlen <= 30)
 
 
-def lines(done: Install, disk: str = IMAGE_DISK) -> Tuple[str, ...]:
-    """The ``install`` and the ``network`` command.
+def lines(done: Install, disk: str = IMAGE_DISK, license_key: bool = False
+          ) -> Tuple[str, ...]:
+    """The ``install`` and the ``network`` command, and perhaps a licence.
 
     Options that belong to ``--bootproto=static`` stand with it only, as
     their documentation says; ``--hostname`` goes with both.
 
     :param disk: a name that the installer knows, without blanks
+    :param license_key: there is one, which is not shown
     """
     words = ['network', '--bootproto=' + ('static' if done.ipv4 else 'dhcp')]
     if done.device and done.device.mac:
@@ -99,7 +101,13 @@ def lines(done: Install, disk: str = IMAGE_DISK) -> Tuple[str, ...]:
     if done.hostname:
         words.append(f'--hostname={done.hostname}')
     words.append('--addvmportgroup=0')
-    return f'install --disk={disk} --overwritevmfs', ' '.join(words)
+    result = f'install --disk={disk} --overwritevmfs', ' '.join(words)
+    return (*result, serialnum('***')) if license_key else result
+
+
+def serialnum(key: str) -> str:
+    """The command that sets a licence key; of no use from ESX 9 on."""
+    return f'serialnum --esx={key}'
 
 
 def installed(done: Install, nics: Sequence[host.Nic]) -> host.Host:

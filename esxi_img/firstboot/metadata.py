@@ -41,6 +41,9 @@ _FREE_TEXT = 'name'
 _HOSTNAMES = ('hostname', 'local-hostname', 'local_hostname', _FREE_TEXT,
               'metal3-name')
 
+NO_NAME = Problem(f'{FILE}:hostname',
+                  'no host name is said: ESXi keeps its own')
+
 _EMPTY: Tuple[Any, ...] = (None, '', [], {})
 _ID = re.compile('[ -~]{1,255}')
 _SIMPLE = re.compile('[A-Za-z0-9_-]{1,64}')
@@ -95,7 +98,7 @@ class _Reader:
                 self._odd(key, message)
             if name:
                 return name
-        self._odd('hostname', 'no host name is said: ESXi keeps its own')
+        self.problems.append(NO_NAME)
         return None
 
     def ssh_keys(self) -> Tuple[str, ...]:

@@ -169,13 +169,11 @@ class Model:
     """All that a config drive says.
 
     :param network: None where nothing usable is said: DHCP is kept
-    :param user_data: as found, whatever it is; opaque, so never shown
     :param problems: in the order of the files, then of their content
     """
 
     identity: Identity = Identity()
     network: Optional[NetworkData] = None
-    user_data: Optional[bytes] = field(default=None, repr=False)
     problems: Tuple[Problem, ...] = ()
 
 

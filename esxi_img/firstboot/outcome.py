@@ -21,8 +21,7 @@ from . import steps
 
 ADMIN_PASS = 'admin_pass'
 BUILD = 'build'
-USER = 'user_data'
-VENDOR = 'vendor_data'
+CLOUD_CONFIG = 'cloud-config'
 NONE = 'none'
 
 
@@ -30,8 +29,8 @@ NONE = 'none'
 class Outcome:
     """What a host will become, and how.
 
-    :param root_password: where root's comes from: ADMIN_PASS, USER,
-        VENDOR, BUILD or NONE, which is a random one that nobody knows
+    :param root_password: where root's comes from: ADMIN_PASS,
+        CLOUD_CONFIG, BUILD or NONE, which is a random one that nobody knows
     :param nics: those that the plan was made for
     :param network: what the host's network should be
     :param fallback: the description cannot be met, or there is none:

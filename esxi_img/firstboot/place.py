@@ -32,6 +32,8 @@ HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = 'esxiimg'
 PACKAGE = 'firstboot'
 DRIVE = 'drive'
+# In it: what user data and vendor data say, opaque as it is.
+WISHES = 'wishes.json'
 
 # Bytes; no file of ours, and no boot.cfg, is larger.
 LIMIT = 4 << 20
@@ -98,7 +100,7 @@ class Places:
         return self.path('/var/log/esxi-img')
 
 
-def read(path: str) -> Optional[bytes]:
+def read(path: str, limit: int = LIMIT) -> Optional[bytes]:
     """A regular file's content; None if it is too large, or unreadable."""
     try:
         # A FIFO waits to be opened, and a device may do something then.
@@ -109,12 +111,12 @@ def read(path: str) -> Optional[bytes]:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
         with open(fd, 'rb', closefd=False) as file:
-            data = file.read(LIMIT + 1)
+            data = file.read(limit + 1)
     except OSError:
         return None
     finally:
         os.close(fd)
-    return data if len(data) <= LIMIT else None
+    return data if len(data) <= limit else None
 
 
 def read_json(path: str) -> Dict[str, Any]:

@@ -25,6 +25,7 @@ from typing import Optional
 from typing import Tuple
 
 from . import bootbanks
+from . import carried
 from . import disks
 from . import drive
 from . import files
@@ -130,6 +131,11 @@ def _fill(bank: bootbanks.Bank, build: Dict[str, Any],
         _take_back(target)
         return False
     say.say(f'first boot is in {target}')
+    try:
+        _copy(target, _wishes(places))
+    except OSError as error:
+        # Without them, but not without the network.
+        say.say(f'problem: {bank.folder}: no user data: {error.strerror}')
     words = _words(build)
     if not words:
         return True
@@ -141,6 +147,16 @@ def _fill(bank: bootbanks.Bank, build: Dict[str, Any],
         return False
     say.say(f'kernel options for {bank.folder}: {" ".join(words)}')
     return True
+
+
+def _wishes(places: place.Places) -> Dict[str, bytes]:
+    """What the user wrote, as large as it may be."""
+    try:
+        found = drive.read(places.drive)
+    except drive.Unreadable:
+        return {}
+    return {os.path.join(place.DRIVE, place.WISHES): carried.encode(
+        reading.gathered_of(found.files))}
 
 
 def _take_back(target: str) -> None:
@@ -168,10 +184,7 @@ def _contents(places: place.Places, say: log.Log) -> Dict[str, bytes]:
 
     :raises OSError: the package cannot be read
     """
-    names = ['settings.json', 'build.json', *(
-        os.path.join(place.PACKAGE, name)
-        for name in sorted(os.listdir(places.own(place.PACKAGE)))
-        if name.endswith('.py'))]
+    names = ['settings.json', 'build.json', 'ca.pem', *_package(places)]
     read = {name: place.read(places.own(name)) for name in names}
     contents = {name: data for name, data in read.items() if data is not None}
     try:
@@ -184,6 +197,21 @@ def _contents(places: place.Places, say: log.Log) -> Dict[str, bytes]:
         contents[os.path.join(place.DRIVE, 'openstack', 'latest', name)
                  ] = data
     return contents
+
+
+def _package(places: place.Places) -> List[str]:
+    """The package's files, without what Python compiled.
+
+    :raises OSError: it cannot be read
+    """
+    def fail(error: OSError) -> None:
+        raise error
+
+    return [os.path.join(os.path.relpath(folder, places.home), name)
+            for folder, _, names in os.walk(places.own(place.PACKAGE),
+                                            onerror=fail)
+            for name in sorted(names)
+            if name.endswith(('.py', '.json')) or name == 'LICENSE']
 
 
 def _disarm(installed: disks.Disk, build: Dict[str, Any],

@@ -22,6 +22,7 @@ import os
 import re
 from typing import Any
 from typing import Dict
+from typing import Iterator
 from typing import List
 from typing import Optional
 from typing import Sequence
@@ -29,6 +30,7 @@ from typing import Tuple
 
 from . import bootbanks
 from . import disks
+from . import drive
 from . import files
 from . import finding
 from . import host
@@ -45,6 +47,7 @@ from . import shacrypt
 from . import tables
 from . import think
 from . import versions
+from . import wish
 from .running import Run
 
 SECONDS = 60.0
@@ -63,6 +66,7 @@ _GIB = 1 << 30
 # What can stand in a kickstart as it is.
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._:@+~()-]*')
 _INSTALL = re.compile('install [ -~]+')
+_CRYPTED = 'rootpw --iscrypted'
 _ROOTPW = re.compile('rootpw [!-~]+( [!-~]+)*')
 
 
@@ -74,20 +78,22 @@ def pre(run: Run, places: place.Places) -> int:
     _forget(places)
     say = log.Log('pre', run, places)
     build = place.read_json(places.own('build.json'))
-    wishes = settings.from_json(place.read_json(places.own('settings.json')))
+    build_side = settings.from_json(
+        place.read_json(places.own('settings.json')))
     seen, ours = _look(build, run, places, say)
     found = finding.find(ours.found, disks.cdroms(places.root), run,
                          places.volumes)
     _report(found, seen, ours, say)
-    description = reading.model_of(found.drive) if found.drive else \
-        model.Model(problems=(model.Problem('drive', 'no config drive'),))
-    rootpw, root_password = _rootpw(description.identity, wishes, places, say)
-    result = think.outcome_of(description, _nics(run, say), None, wishes,
-                              root_password=root_password)
+    description, wishes = _said(found.drive)
+    rootpw, root_password = _rootpw(description.identity, wishes, build_side,
+                                    places, say)
+    result = think.outcome_of(description, _nics(run, say), None, build_side,
+                              wishes, root_password=root_password)
     install = _install(build, ours, found, say)
     _stage(places, {
         'disk': install or '# no disk: see the messages of esxi-img',
-        'network': result.kickstart[1], 'rootpw': rootpw})
+        'network': '\n'.join([result.kickstart[1], *_license(wishes)]),
+        'rootpw': rootpw})
     _keep(places, ours, found, {
         'disk': ours.found.disk.name if ours.found else None,
         'install': install, 'root_password': root_password,
@@ -98,6 +104,21 @@ def pre(run: Run, places: place.Places) -> int:
     say.say(f'root password: {root_password}')
     say.problems((*found.problems, *result.problems))
     return 0
+
+
+def _said(found: Optional[drive.Drive]
+          ) -> Tuple[model.Model, wish.Wishes]:
+    """All that the drive says, with the problems of both."""
+    if found is None:
+        return model.Model(problems=(
+            model.Problem('drive', 'no config drive'),)), wish.Wishes()
+    return reading.all_of(reading.model_of(found),
+                          reading.gathered_of(found.files))
+
+
+def _license(wishes: wish.Wishes) -> Iterator[str]:
+    if wishes.esxi.license:
+        yield installer.serialnum(wishes.esxi.license.reveal())
 
 
 def _forget(places: place.Places) -> None:
@@ -194,19 +215,26 @@ def _nics(run: Run, say: log.Log) -> Tuple[host.Nic, ...]:
     return ()
 
 
-def _rootpw(identity: model.Identity, wishes: model.Settings,
-            places: place.Places, say: log.Log) -> Tuple[str, str]:
+def _rootpw(identity: model.Identity, wishes: wish.Wishes,
+            build_side: model.Settings, places: place.Places, say: log.Log
+            ) -> Tuple[str, str]:
     """The command that sets root's password, and where that comes from."""
-    if identity.admin_pass is not None:
-        try:
-            return _hashed(identity.admin_pass.reveal()), outcome.ADMIN_PASS
-        except ValueError:
-            say.say('problem: meta_data.json:admin_pass: cannot be hashed: '
-                    'not used')
+    metadata = wish.Password('meta_data.json:admin_pass',
+                             identity.admin_pass)
+    for one, source in ((wishes.password, outcome.CLOUD_CONFIG),
+                        (metadata, outcome.ADMIN_PASS),
+                        (wishes.vendor_password, outcome.CLOUD_CONFIG)):
+        if one and one.crypt:
+            return f'{_CRYPTED} {one.crypt.reveal()}', source
+        if one and one.text:
+            try:
+                return _hashed(one.text.reveal()), source
+            except ValueError:
+                say.say(f'problem: {one.where}: cannot be hashed: not used')
     safe = (place.read(places.own('rootpw.cfg')) or b'').decode(
         'ascii', 'replace').strip()
     if _ROOTPW.fullmatch(safe):
-        return safe, outcome.BUILD if wishes.root_hash else outcome.NONE
+        return safe, outcome.BUILD if build_side.root_hash else outcome.NONE
     say.say('problem: rootpw.cfg of the image: no rootpw command, so nobody '
             'will know the password of root')
     return _hashed(os.urandom(32).hex()), outcome.NONE
@@ -214,8 +242,8 @@ def _rootpw(identity: model.Identity, wishes: model.Settings,
 
 def _hashed(password: str) -> str:
     """:raises ValueError: no hash can stand for it"""
-    return 'rootpw --iscrypted ' + shacrypt.hashed(
-        password, os.urandom(shacrypt.SALT_LENGTH))
+    salt = os.urandom(shacrypt.SALT_LENGTH)
+    return f'{_CRYPTED} {shacrypt.hashed(password, salt)}'
 
 
 def _install(build: Dict[str, Any], ours: disks.Ours, found: finding.Found,

@@ -25,7 +25,7 @@ from . import outcome as outcome_module
 
 _PASSWORDS = {
     outcome_module.ADMIN_PASS: 'admin_pass of the drive',
-    'cloud-config': 'cloud-config of the drive',
+    outcome_module.CLOUD_CONFIG: 'cloud-config of the drive',
     outcome_module.BUILD: 'the hash that the image was built with',
     outcome_module.NONE: 'none, so one that nobody knows',
 }

@@ -43,8 +43,9 @@ UNDO_FAILED = 'undo-failed'
 RUNNING = 'running'
 PARTIAL = 'partial'
 
-# The step that saves what the steps before it did.
+# The steps that save what those before them did.
 BACKUP = 'backup'
+BACKUPS = (BACKUP, 'backup.scripts')
 
 # Bytes of the journal, and characters of an error in it.
 LIMIT = 1 << 20
@@ -145,12 +146,32 @@ class Records:
                 continue
             if result == OK:
                 done.add(id_)
-                if entry.get('step') == BACKUP:
+                if entry.get('step') in BACKUPS:
                     saved |= done
             elif result in (UNDONE, UNDO_FAILED):
                 done.discard(id_)
                 saved.discard(id_)
         return saved
+
+    def ended(self) -> Dict[str, str]:
+        """How steps of this instance came to an end, by their ids.
+
+        OK, FAILED or TIMEOUT, each at the first time.  No backup matters:
+        what must not happen twice is not undone by being forgotten.  Where
+        no instance is known this journal is still that of one installation.
+        """
+        found: Dict[str, str] = {}
+        for entry in self._journal:
+            id_, result = entry.get('id'), entry.get('result')
+            if isinstance(id_, str) and result in (OK, FAILED, TIMEOUT) \
+                    and entry.get('instance_id') == self._instance_id:
+                found.setdefault(id_, str(result))
+        return found
+
+    def tell(self, problems: Iterable[model.Problem]) -> None:
+        """Note what came up in the midst of a run."""
+        self._add(problems)
+        self._write_state()
 
     def copy(self, folder: str) -> None:
         """Write both to another folder, too, even if theirs is lost."""

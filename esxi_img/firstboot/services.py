@@ -29,11 +29,12 @@ _SEARCH = 'network_data.json:dns_search'
 _KEY_SINCE = 8
 
 
-def hostname(have: host.Host, name: Optional[str]) -> List[steps.Step]:
+def hostname(have: host.Host, name: Optional[str], why: str = _HOSTNAME
+             ) -> List[steps.Step]:
     """The host name, and the domain if it has one."""
     if name is None or _same(have.hostname, name):
         return []
-    return [steps.Step('hostname', commands.hostname(name), _HOSTNAME)]
+    return [steps.Step('hostname', commands.hostname(name), why)]
 
 
 def _same(have: Optional[str], name: str) -> bool:
@@ -134,7 +135,14 @@ def certificate(have: host.Host, name: Optional[str]) -> List[steps.Step]:
                    group='certificate', optional=True, blind=blind)]
 
 
-def backup(done: List[steps.Step]) -> List[steps.Step]:
+def hostd(done: List[steps.Step]) -> List[steps.Step]:
+    """Wait for hostd, if a step restarts it."""
+    return [steps.Step('certificate.wait', commands.hostsvc('runtimeinfo'),
+                       'hostd was restarted', retries=5)
+            for step in done if step.name == 'certificate.hostd']
+
+
+def backup(done: List[steps.Step], suffix: str = '') -> List[steps.Step]:
     """Keep what was changed: ESXi itself saves once an hour."""
-    return [steps.Step('backup', ('auto-backup.sh',),
+    return [steps.Step(f'backup{suffix}', ('auto-backup.sh',),
                        'a reset would lose the changes')] if done else []

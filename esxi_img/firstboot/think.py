@@ -12,6 +12,7 @@
 
 """From a description and the facts to all that follows from them."""
 
+from dataclasses import replace
 from typing import Iterator
 from typing import List
 from typing import Optional
@@ -19,31 +20,42 @@ from typing import Tuple
 
 from . import host
 from . import installer
+from . import metadata
 from . import model
 from . import outcome
+from . import overrides
 from . import services
+from . import sshkeys
 from . import steps
 from . import topology
+from . import userland
 from . import wiring
+from . import wish
 
 MOST_PROBLEMS = 1000
 
 
 def outcome_of(description: model.Model, nics: Tuple[host.Nic, ...],
                installed: Optional[host.Host], settings: model.Settings,
+               wishes: wish.Wishes = wish.Wishes(),
                *, root_password: Optional[str] = None,
                leave_network: bool = False) -> outcome.Outcome:
     """What the installer does, and what first boot does after it.
 
+    :param description: its problems are those of the wishes, too
     :param nics: those of the host, in their natural order
     :param installed: the facts; None for a host just installed with the
         lines that this comes to
     :param root_password: where root's came from, of a host that has one
     :param leave_network: the facts do not say enough of it
     """
-    identity = description.identity
+    identity = _identity(description.identity, wishes)
+    settings = _settings(settings, wishes.esxi)
     wanted = topology.wanted(description.network, nics,
                              settings.only_management)
+    teamed, odd = overrides.teamed(wanted.network, wishes.esxi.switches)
+    wanted = replace(wanted, network=teamed,
+                     problems=(*wanted.problems, *odd))
     install = installer.install(wanted, nics, identity.hostname)
     have = installed or installer.installed(install, nics)
     network: List[steps.Step] = []
@@ -55,20 +67,62 @@ def outcome_of(description: model.Model, nics: Tuple[host.Nic, ...],
         others = [*services.resolver(have.network, wanted.network,
                                      wanted.fallback),
                   *wiring.routes(have.network, wanted.network)]
+    users = userland.steps(have, identity, wishes)
     done = [*network,
-            *services.hostname(have, identity.hostname),
+            *services.hostname(have, identity.hostname,
+                               *_why(description.identity, wishes)),
             *others,
             *services.keys(have, list(identity.ssh_keys)),
             *services.services(have, settings),
+            *users.settings,
             *services.certificate(have, identity.hostname)]
-    root_password = root_password or _root_password(identity, settings)
-    problems = (*description.problems, *wanted.problems, *found,
+    if users.scripts:
+        # They may ask hostd; and what is done so far shall outlive them.
+        done += [*services.hostd(done), *services.backup(done, '.scripts'),
+                 *users.scripts]
+    done += services.backup(done)
+    root_password = root_password or _root_password(identity, settings,
+                                                    wishes)
+    problems = (*_told(description.problems, wishes), *wanted.problems,
+                *found, *users.problems,
                 *_logins(identity, root_password, settings))
     return outcome.Outcome(
         identity, root_password, nics, wanted.network, wanted.fallback,
-        installer.lines(install),
-        steps.Plan((*done, *services.backup(done))),
+        installer.lines(install, license_key=wishes.esxi.license is not None),
+        steps.Plan((*done, *users.last)),
         _shortened(tuple(dict.fromkeys(problems))))
+
+
+def _identity(said: model.Identity, wishes: wish.Wishes) -> model.Identity:
+    """Who the host is: vendor data, metadata, user data, the last first."""
+    name = wishes.name.text if wishes.name else said.hostname or (
+        wishes.vendor_name.text if wishes.vendor_name else None)
+    return replace(
+        said, hostname=None if wishes.preserve_hostname else name,
+        ssh_keys=sshkeys.unique([*said.ssh_keys, *wishes.ssh_keys]))
+
+
+def _why(said: model.Identity, wishes: wish.Wishes) -> Iterator[str]:
+    """Where the host name comes from, if not from the metadata."""
+    if wishes.name:
+        yield wishes.name.where
+    elif wishes.vendor_name and not said.hostname:
+        yield wishes.vendor_name.where
+
+
+def _settings(build: model.Settings, wished: wish.Esxi) -> model.Settings:
+    said = {'ssh': wished.ssh, 'shell': wished.shell}
+    return replace(build, **{
+        name: value for name, value in said.items() if value is not None})
+
+
+def _told(problems: Tuple[model.Problem, ...], wishes: wish.Wishes
+          ) -> Iterator[model.Problem]:
+    """That metadata lack a name is no problem where another has one."""
+    named = wishes.name or wishes.vendor_name or wishes.preserve_hostname
+    for one in problems:
+        if not (named and one == metadata.NO_NAME):
+            yield one
 
 
 def _shortened(problems: Tuple[model.Problem, ...]
@@ -80,10 +134,14 @@ def _shortened(problems: Tuple[model.Problem, ...]
         'problems', f'{len(problems) - MOST_PROBLEMS} more are left out'))
 
 
-def _root_password(identity: model.Identity,
-                   settings: model.Settings) -> str:
+def _root_password(identity: model.Identity, settings: model.Settings,
+                   wishes: wish.Wishes) -> str:
+    if wishes.password:
+        return outcome.CLOUD_CONFIG
     if identity.admin_pass:
         return outcome.ADMIN_PASS
+    if wishes.vendor_password:
+        return outcome.CLOUD_CONFIG
     return outcome.BUILD if settings.root_hash else outcome.NONE
 
 

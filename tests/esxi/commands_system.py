@@ -10,26 +10,23 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The host's name, keys, advanced settings, firewall."""
+"""The host's name, its version, advanced settings."""
 
-import base64
-import binascii
 import dataclasses
 import re
 import typing
 
 from tests.esxi import commands
+from tests.esxi import commands_access
 from tests.esxi import grammar
 from tests.esxi import model
 from tests.esxi import output
 
 _ADVANCED = 'system settings advanced '
-_KEY = 'system ssh key '
 _OPTION = re.compile(r'[A-Za-z0-9]+')
 _VALUE = {'integer': '--int-value', 'string': '--string-value'}
 _NEEDED = {'integer': {'--int-default', '--min', '--max'},
            'string': {'--string-default'}}
-_KEY_TYPE = re.compile(r'ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)')
 
 
 @dataclasses.dataclass
@@ -44,14 +41,19 @@ class Setting:
 
 def settings() -> dict[str, Setting]:
     """Those of a new host that matter here, by path."""
-    return {path: Setting('integer', value, value, 0, high)
-            for path, value, high in (
-                ('/Net/FollowHardwareMac', 1, 1),
-                ('/User/execInstalledOnly', 1, 1),
-                ('/UserVars/ESXiShellInteractiveTimeOut', 0, 86400),
-                ('/UserVars/ESXiShellTimeOut', 0, 86400),
-                ('/UserVars/HostClientCEIPOptIn', 0, 2),
-                ('/UserVars/SuppressShellWarning', 0, 1))}
+    integers = {path: Setting('integer', value, value, 0, high)
+                for path, value, high in (
+                    ('/Net/FollowHardwareMac', 1, 1),
+                    ('/User/execInstalledOnly', 1, 1),
+                    ('/UserVars/ESXiShellInteractiveTimeOut', 0, 86400),
+                    ('/UserVars/ESXiShellTimeOut', 0, 86400),
+                    ('/UserVars/HostClientCEIPOptIn', 0, 2),
+                    ('/UserVars/SuppressShellWarning', 0, 1))}
+    texts = {path: Setting('string', value, value) for path, value in (
+        (commands_access.QUALITY,
+         'retry=3 min=disabled,disabled,disabled,7,7'),
+        ('/UserVars/HostClientWelcomeMessage', ''))}
+    return {**integers, **texts}
 
 
 @commands.command('system hostname set')
@@ -95,44 +97,6 @@ def welcome_set(host: typing.Any, options: grammar.Options) -> None:
 def welcome_get(host: typing.Any, _options: grammar.Options
                 ) -> output.Answer:
     return output.simple(Message=host.welcome)
-
-
-def _keys(host: typing.Any, options: grammar.Options) -> list[str]:
-    return commands.find(host.keys, options['--username'], 'User')
-
-
-@commands.command(_KEY + 'add')
-def key_add(host: typing.Any, options: grammar.Options) -> None:
-    keys, key = _keys(host, options), options['--auth-key']
-    words = key.split(' ')
-    try:
-        blob = base64.b64decode(words[1] if words[1:] else '', validate=True)
-    except (binascii.Error, ValueError):
-        blob = b''
-    named = words[0].encode()
-    if not key.isprintable() or not _KEY_TYPE.fullmatch(words[0]) \
-            or not blob.startswith(len(named).to_bytes(4, 'big') + named):
-        raise grammar.Refused('Invalid SSH key')
-    keys.append(commands.new(dict.fromkeys(keys), key, 'Key'))
-
-
-@commands.command(_KEY + 'remove')
-def key_remove(host: typing.Any, options: grammar.Options) -> None:
-    keys = _keys(host, options)
-    key = options.get('--auth-key')
-    if key is not None and key not in keys:
-        raise grammar.Refused('SSH key not found')
-    keys[:] = [other for other in keys if key not in (None, other)]
-
-
-@commands.command(_KEY + 'list')
-def key_list(host: typing.Any, options: grammar.Options) -> output.Answer:
-    wanted = options.get('--username')
-    if wanted:
-        _keys(host, options)
-    return output.table('Username|Auth Key', [
-        (user, key) for user, keys in host.keys.items()
-        for key in keys if wanted in (None, user)])
 
 
 def _checked(setting: Setting) -> Setting:
@@ -200,22 +164,3 @@ def advanced_list(host: typing.Any, options: grammar.Options
                 'Valid Characters': '' if number else '*',
                 'Description': '', 'Host Specific': False, 'Impact': 'none'})
     return output.records(rows)
-
-
-@commands.command('network firewall ruleset set')
-def ruleset_set(host: typing.Any, options: grammar.Options) -> None:
-    name = options['--ruleset-id']
-    old = commands.find(host.firewall, name, 'Ruleset')
-    host.firewall[name] = options.get(
-        '--enabled', str(old).lower()) == 'true'
-
-
-@commands.command('network firewall ruleset list')
-def ruleset_list(host: typing.Any, options: grammar.Options
-                 ) -> output.Answer:
-    wanted = options.get('--ruleset-id')
-    if wanted:
-        commands.find(host.firewall, wanted, 'Ruleset')
-    return output.table('Name|Enabled', [
-        (name, enabled) for name, enabled in host.firewall.items()
-        if wanted in (None, name)])

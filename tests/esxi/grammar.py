@@ -20,6 +20,8 @@ import typing
 from tests import base
 
 Options = dict[str, typing.Any]
+"""By long name: True of a flag, a list of texts of what may be repeated,
+all others as text."""
 
 GRAMMAR: dict[str, dict] = json.loads(
     (base.FIXTURES / 'esxcli-grammar.json').read_text())
@@ -45,7 +47,7 @@ class Call(typing.NamedTuple):
 
 
 def check(argv: collections.abc.Sequence[str]) -> Options:
-    """Options by long name: True of a flag, all others as text.
+    """The options.
 
     :param argv: from ``esxcli`` or ``localcli`` on
     :raises Refused: anything but a known command with known long options,
@@ -88,12 +90,15 @@ def _options(words: list[str], known: list[dict]) -> Options:
     for word in rest:
         if word not in specs:
             raise Refused(f'Invalid option or argument {word!r}')
-        if word in found:
+        spec = specs[word]
+        if word in found and not spec.get('multi'):
             raise Refused(f'{word} is given twice')
-        if specs[word]['type'] == 'flag':
+        if spec['type'] == 'flag':
             found[word] = True
-        else:
-            found[word] = _value(specs[word], next(rest, None))
+            continue
+        value = _value(spec, next(rest, None))
+        found[word] = [*found.get(word, ()), value] if spec.get('multi') \
+            else value
     for name, spec in specs.items():
         if spec['required'] and name not in found:
             raise Refused(f'Missing required parameter {name}')

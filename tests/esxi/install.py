@@ -72,6 +72,16 @@ def _install(host: typing.Any, words: list[str]) -> None:
             or len(set(words)) < len(words):
         raise grammar.Refused(f'install {" ".join(words)!r}: which disk')
     host.disk = options['--disk']
+    if '--novmfsondisk' not in words:
+        host.datastores = [commands_host.DATASTORE]
+
+
+def _serialnum(host: typing.Any, words: list[str]) -> None:
+    """ESX 9 takes no key from anything but vCenter."""
+    options = _options(words, ('--esx',))
+    if not _LICENSE.fullmatch(options.get('--esx', '')):
+        raise grammar.Refused('serialnum needs --esx and a key')
+    host.license = options['--esx']
 
 
 def _rootpw(_host: typing.Any, words: list[str]) -> None:

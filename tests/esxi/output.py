@@ -20,7 +20,7 @@ Row = dict[str, typing.Any]
 
 
 class Answer(typing.NamedTuple):
-    """Rows of values by heading, in one of three shapes."""
+    """Rows of values by heading, in one of four shapes."""
 
     shape: str
     rows: list[Row]
@@ -46,11 +46,19 @@ def simple(**values: typing.Any) -> Answer:
                               for name, value in values.items()}])
 
 
+def line(text: str) -> Answer:
+    """Nothing but a line of text."""
+    return Answer('line', [{'': text}])
+
+
 def render(answer: Answer, formatter: str | None, joined: bool) -> str:
     """As the program prints it.
 
     :param joined: JSON keys without blanks, as some releases have them
     """
+    if answer.shape == 'line':
+        text = answer.rows[0]['']
+        return json.dumps(text) if formatter == 'json' else f'{text}\n'
     if formatter == 'json':
         rows = [{key.replace(' ', '') if joined else key: value
                  for key, value in row.items()} for row in answer.rows]

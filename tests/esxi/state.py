@@ -20,7 +20,10 @@ import posixpath
 import typing
 
 from tests.esxi import commands
+from tests.esxi import commands_access
+from tests.esxi import commands_host
 from tests.esxi import commands_ip  # noqa: F401 - enters its commands
+from tests.esxi import commands_service
 from tests.esxi import commands_switch  # noqa: F401
 from tests.esxi import commands_system
 from tests.esxi import commands_vmk  # noqa: F401
@@ -44,7 +47,8 @@ Nic = model.Nic
 FOLDERS = ('', '/bin', '/sbin', '/usr/bin', '/usr/sbin')
 NETSTACK = 'defaultTcpipStack'
 
-_LASTING = ('backed_up', 'dhcp', 'journal', 'nics', 'outages', 'restarted')
+_LASTING = ('backed_up', 'dhcp', 'down', 'journal', 'log', 'nics', 'outages',
+            'ran', 'restarted')
 """What is no configuration, so that changing it needs no backup."""
 
 
@@ -102,11 +106,37 @@ class Esxi:
         default_factory=lambda: {'ssh': Service(), 'shell': Service()})
     advanced: dict[str, commands_system.Setting] = dataclasses.field(
         default_factory=commands_system.settings)
+    kernel: dict[str, commands_host.Parameter] = dataclasses.field(
+        default_factory=commands_host.parameters)
+    wall: commands_service.Firewall = dataclasses.field(
+        default_factory=commands_service.Firewall)
     firewall: dict[str, bool] = dataclasses.field(
-        default_factory=lambda: {
-            'sshServer': True, 'dhcp': True, 'dns': True, 'DHCPv6': False,
-            'httpClient': False, 'ntpClient': False, 'syslog': False})
+        default_factory=commands_service.rulesets)
+    """Which rulesets pass, by name."""
+    owned: set[str] = dataclasses.field(default_factory=set)
+    """Rulesets that the system alone changes, as some releases do."""
+    accounts: dict[str, commands_access.Account] = dataclasses.field(
+        default_factory=commands_access.accounts)
+    roles: dict[str, str] = dataclasses.field(default_factory=dict)
+    """By account, but those that every host has."""
+    sshd: dict[str, str] = dataclasses.field(
+        default_factory=commands_access.sshd)
+    ntp: commands_service.Ntp = dataclasses.field(
+        default_factory=commands_service.Ntp)
+    syslog: commands_service.Syslog = dataclasses.field(
+        default_factory=commands_service.Syslog)
+    datastores: list[str] = dataclasses.field(default_factory=list)
+    maintenance: bool = False
+    down_in_maintenance: bool = False
+    """The host goes down in maintenance mode only: nobody knows of which
+    release that is true."""
 
+    down: commands_host.Shutdown | None = None
+    log: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    """Tags and messages."""
+    ran: list[tuple[tuple[str, ...], str]] = dataclasses.field(
+        default_factory=list)
+    """Scripts of this host's files: how they were called, and content."""
     backed_up: bool = False
     restarted: list[str] = dataclasses.field(default_factory=list)
     journal: list[tuple[str, ...]] = dataclasses.field(default_factory=list)

@@ -139,7 +139,8 @@ class TestNoIso(BadInputTestCase):
         for options in ((private,), (private, '--iso-sha256', '0' * 64),
                         (command.sample(), '--kickstart', private),
                         (command.sample(), '--root-password-hash-file',
-                         private)):
+                         private),
+                        (command.sample(), '--ca-file', private)):
             with self.subTest(options):
                 done = command.run(*options, '-o', self.output, prefix=prefix,
                                    timeout=SECONDS)
@@ -471,7 +472,8 @@ class TestKickstart(BadInputTestCase):
     def test_no_file(self) -> None:
         for name, pattern in (('nothing', 'no such file'),
                               ('.', 'is a directory'), ('/dev/zero', 'more')):
-            for option in ('--kickstart', '--root-password-hash-file'):
+            for option in ('--kickstart', '--root-password-hash-file',
+                           '--ca-file'):
                 with self.subTest(name, option=option):
                     self.refuse(command.sample(), option,
                                 self.folder / name, pattern=pattern)

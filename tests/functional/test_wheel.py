@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 
+from esxi_img import pyyaml
 from tests import base
 
 ROOT = pathlib.Path(base.__file__).parent.parent
@@ -62,4 +63,10 @@ class WheelTests(base.TestCase):
         self.assertIn('version: 1.2.3', said)
         self.assertIn('esxiimg/firstboot/__main__.py', said)
         self.assertNotIn('.pyc', said)
+        for name in ('vmware_esxi.schema.json', 'yaml/__init__.py',
+                     'yaml/loader.py', 'yaml/LICENSE'):
+            self.assertIn(f'esxiimg/firstboot/{name}', said)
+        metadata, = target.glob('esxi_img-*.dist-info/METADATA')
+        self.assertIn(f'Requires-Dist: PyYAML=={pyyaml.VERSION}\n',
+                      metadata.read_text())
         self.assertTrue(list(target.rglob('esxi-img.conf.sample')))

@@ -11,9 +11,11 @@
 #    under the License.
 
 
+import ast
 import gzip
 import io
 import os
+import pathlib
 import tarfile
 import time
 from unittest import mock
@@ -22,6 +24,7 @@ from esxi_img import build
 from esxi_img import bundle
 from esxi_img import errors
 from esxi_img import modulefile
+from esxi_img import pyyaml
 from tests import base
 
 
@@ -71,6 +74,28 @@ class BundleTests(base.TestCase):
         folder = os.path.join(os.path.dirname(build.__file__), 'firstboot')
         there = {name for name in os.listdir(folder) if name.endswith('.py')}
         self.assertEqual(there, set(build.FIRSTBOOT))
+        data = {name for name in os.listdir(folder) if name.endswith('.json')}
+        self.assertEqual(data, set(build.FIRSTBOOT_DATA))
+
+    def test_first_boot_files(self):
+        files = build.firstboot()
+        yaml = {f'yaml/{name}' for name in pyyaml.files()}
+        self.assertEqual(
+            {*build.FIRSTBOOT, *build.FIRSTBOOT_DATA, *yaml}, set(files))
+        for name in ('yaml/LICENSE', 'yaml/loader.py'):
+            self.assertEqual(pyyaml.files()[name[5:]], files[name])
+        folder = pathlib.Path(build.__file__).parent / 'firstboot'
+        for name in build.FIRSTBOOT_DATA:
+            self.assertEqual((folder / name).read_bytes(), files[name])
+        # What Python 3.8 cannot read stops an ESXi host.
+        for name, data in files.items():
+            if name.endswith('.py'):
+                ast.parse(data, feature_version=(3, 8))
+
+    def test_size(self):
+        """An image may be but 2 MB larger than what it is made of."""
+        files = build.firstboot()
+        self.assertLess(len(bundle.pack(files, 0)), 450_000)
 
 
 class ModuleFileTests(base.TestCase):

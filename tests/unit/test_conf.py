@@ -79,6 +79,15 @@ class ConfTests(base.TestCase):
         self.assertEqual((True, True, True), (
             options.only_management, options.keep_config_drive, options.ssh))
 
+    def test_ca_file(self):
+        self.assertIsNone(self.options().ca_file)
+        path = self.file('[DEFAULT]\nca_file = /a/$b.pem\n')
+        for argv, wanted in (
+                (('--ca-file', 'x.pem'), 'x.pem'),
+                (('--config-file', path), '/a/$b.pem'),
+                (('--config-file', path, '--ca-file', 'x.pem'), 'x.pem')):
+            self.assertEqual(wanted, self.options(*argv).ca_file)
+
     def test_values_that_look_like_options(self):
         options = self.options('--install-option', '--novmfsondisk',
                                '--install-option=--ignoressd')

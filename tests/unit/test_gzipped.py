@@ -41,6 +41,17 @@ class TestGzipped(base.TestCase):
             self.assertEqual(struct.pack('<LL', zlib.crc32(data), len(data)),
                              packed[-8:])
 
+    def test_packed(self) -> None:
+        for data in (b'x', b'ab' * 70000):
+            packed = gzipped.packed(data)
+            member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            self.assertEqual(data, member.decompress(packed))
+            self.assertTrue(member.eof)
+            self.assertEqual(b'', member.unused_data)
+            self.assertEqual(struct.pack('<LL', zlib.crc32(data), len(data)),
+                             packed[-8:])
+            self.assertEqual(gzipped.stored(data)[:10], packed[:10])
+
     def test_says_neither_name_nor_time_nor_system(self) -> None:
         self.assertEqual(b'\x1f\x8b\x08\0\0\0\0\0\0\xff',
                          gzipped.stored(b'x')[:10])

@@ -44,6 +44,7 @@ class OptionsTests(base.TestCase):
                 ({'iso_sha256': 'abc'}, "--iso-sha256 'abc'"),
                 ({'iso_sha256': 'g' * 64}, '--iso-sha256'),
                 ({'sector_size': 520}, '--sector-size 520'),
+                ({'ca_file': ''}, '--ca-file names no file'),
                 ({'kernel_option': ('a b',)}, "--kernel-option 'a b'"),
                 ({'kernel_option': ('',)}, "--kernel-option ''"),
                 ({'kernel_option': ('=x',)}, "--kernel-option '=x'"),

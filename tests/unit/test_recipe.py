@@ -42,8 +42,9 @@ GOLDEN = {
         'install_option': ('novmfsondisk',),
         'root_password_hash_file': 'hash', 'kickstart': 'my.cfg',
         'only_management': True, 'keep_config_drive': True, 'ssh': False,
-        'shell': False},
+        'shell': False, 'ca_file': 'ca.pem'},
 }
+CA = b'certificates\n'
 KICKSTART = ('# mine\nvmaccepteula\nnetwork --bootproto=dhcp '
              '--device=vmnic1\n%post --interpreter=busybox\necho done\n')
 
@@ -82,7 +83,9 @@ def ingredients(iso=None, cfgs=(CFG, CFG), modules=(), version='1.0.0',
         chosen.kickstart or 'default kickstart', sections.lines())
     return recipe.Ingredients(
         chosen, iso, facts, kickstart, tuple(modules),
-        {'__init__.py': b'', '__main__.py': b'pass\n'}, version, time)
+        {'__init__.py': b'', '__main__.py': b'pass\n',
+         'yaml/LICENSE': b'free\n'}, version, time,
+        ca=CA if chosen.ca_file else None)
 
 
 def make(**given):
@@ -132,7 +135,7 @@ class IdentityTests(base.TestCase):
                 {'install_option': ('novmfsondisk',)},
                 {'root_password_hash_file': 'x'}, {'kickstart': 'x'},
                 {'only_management': True}, {'ssh': False}, {'shell': False},
-                {'keep_config_drive': True},
+                {'keep_config_drive': True}, {'ca_file': 'x'},
                 {'modules': [extra]},
                 {'modules': [dataclasses.replace(extra, sha256='b' * 64)]},
                 {'cfgs': (CFG, CFG + b'#\n')},
@@ -141,6 +144,17 @@ class IdentityTests(base.TestCase):
                 {'iso': dataclasses.replace(
                     other, directories=(*other.directories, ('x',)))}):
             self.assertNotEqual(base_id, make(**given).id, given)
+
+    def test_files_for_first_boot(self):
+        for given, wanted in (({}, None), ({'ca_file': 'x'}, CA)):
+            made = make(**given)
+            self.assertEqual(wanted, made.members.get('esxiimg/ca.pem'))
+            self.assertEqual(b'free\n',
+                             made.members['esxiimg/firstboot/yaml/LICENSE'])
+            self.assertEqual(given.get('ca_file'), describe.as_dict(made)[
+                'options']['ca_file'])
+        self.assertNotEqual(make(ca_file='x').id, recipe.make(
+            dataclasses.replace(ingredients(ca_file='x'), ca=b'other')).id)
 
     def test_what_leaves_the_bytes_alone(self):
         self.assertEqual(make().id, make(

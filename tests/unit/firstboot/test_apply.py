@@ -11,21 +11,30 @@
 #    under the License.
 
 import collections.abc
+import dataclasses
 import io
 import json
 import os
 import pathlib
+import signal
+import time
 import typing
 import unittest.mock
 
 from esxi_img.firstboot import apply
 from esxi_img.firstboot import drive
+from esxi_img.firstboot import execute
 from esxi_img.firstboot import facts
+from esxi_img.firstboot import outcome
+from esxi_img.firstboot import phonehome
 from esxi_img.firstboot import place
 from esxi_img.firstboot import post
 from esxi_img.firstboot import pre
 from esxi_img.firstboot import records
 from esxi_img.firstboot import running
+from esxi_img.firstboot import steps
+from esxi_img.firstboot import think
+from tests import base
 from tests.esxi import state
 from tests.unit.firstboot import acting
 from tests.unit.firstboot import tables
@@ -147,7 +156,8 @@ class TestCase(acting.TestCase):
 class TestApply(TestCase):
 
     def test_all_is_well(self) -> None:
-        self.install()
+        self.install({**acting.FILES, 'user_data': b'',
+                      'vendor_data.json': b'{}'})
         self.assert_ended('ok')
         self.assert_clean()
         found = self.state()
@@ -468,6 +478,209 @@ class TestReadOnly(TestCase):
         self.assertEqual('ok', self.state()['status'])
 
 
+class PowerCut(BaseException):
+    """Nobody can do anything about it."""
+
+
+class WishesCase(TestCase):
+    """A host whose plan has steps of a user's, and what they came from."""
+
+    WISH = json.dumps({'x': acting.SECRETS[2]})
+    SCRIPTS = ('one', 'bad', 'last')
+
+    def setUp(self) -> None:
+        super().setUp()
+        real = think.outcome_of
+
+        def outcome_of(*given: typing.Any, **more: typing.Any
+                       ) -> outcome.Outcome:
+            found = real(*given, **more)
+            return dataclasses.replace(found, plan=steps.Plan(
+                (*found.plan.steps, *self.extra())))
+
+        for target, name, new in ((think, 'outcome_of', outcome_of),
+                                  (phonehome, 'send', self.send)):
+            patch = unittest.mock.patch.object(target, name, new)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def install(self, *given: typing.Any, **settings: bool) -> None:
+        super().install(*given, **settings)
+        self.wishes = [bank / 'esxiimg/drive/wishes.json'
+                       for bank in (self.bank, self.other)]
+        for path in self.wishes:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.WISH)
+        self.scripts = self.host.root / 'tmp/esxi-img/scripts'
+        self.ran: list[str] = []
+        self.sent: list[tuple[typing.Any, ...]] = []
+        self.why: str | None = None
+
+    def extra(self) -> collections.abc.Iterator[steps.Step]:
+        for name in self.SCRIPTS:
+            path = f'/tmp/esxi-img/scripts/{name}'
+            yield steps.Step(
+                f'script.{name}.write', on_fail=steps.STOP, group=name,
+                file=steps.File(path, acting.SECRETS[2], 0o700))
+            yield steps.Step(f'script.{name}', ('sh', path), once=True,
+                             retries=0, timeout=600, group=name)
+        yield steps.Step(
+            'phone_home', timeout=300, once=True, report=steps.Report(
+                f'https://{acting.SECRETS[2]}/', ('instance_id',)))
+
+    def send(self, *given: typing.Any) -> str | None:
+        self.sent.append(given)
+        return self.why
+
+    def run_(self, argv: collections.abc.Sequence[str], timeout: float
+             ) -> running.Result:
+        if argv[0] != 'sh' or not argv[1].startswith('/tmp/'):
+            return super().run_(argv, timeout)
+        self.assertTrue(self.host.places.path(argv[1]))
+        self.calls.append(tuple(argv))
+        name = pathlib.PurePath(argv[1]).name
+        self.assertEqual(acting.SECRETS[2],
+                         (self.scripts / name).read_text())
+        self.hook(tuple(argv))
+        self.ran.append(name)
+        return running.Result(int(name == 'bad'), acting.SECRETS[2],
+                              acting.SECRETS[2], 1)
+
+    def assert_gone(self) -> None:
+        for path in (*self.wishes, self.scripts):
+            self.assertFalse(os.path.lexists(path), path)
+
+
+class TestWishes(WishesCase):
+
+    def test_gone_at_the_end(self) -> None:
+        self.install()
+        kept = [self.tmp() / 'link' for _ in self.wishes]
+        for path, one in zip(self.wishes, kept):
+            os.link(path, one)
+        self.assert_ended('partial')
+        self.assertEqual([*self.SCRIPTS], self.ran)
+        self.assert_gone()
+        self.assert_clean()
+        for one in kept:
+            self.assertEqual(bytes(len(self.WISH)), one.read_bytes())
+
+    def test_gone_whatever_stops_it(self) -> None:
+        for words, status in (
+                (('nic', 'list'), 'failed'), (('auto-backup.sh',), 'failed'),
+                (('sh', '/tmp/esxi-img/scripts/bad'), 'failed'),
+                (('system', 'welcomemsg', 'set'), 'partial'),
+                (('logger',), 'partial')):
+            for error in RuntimeError(acting.SECRETS[2]), apply.Expired():
+                with self.subTest((error, words)):
+                    self.install()
+                    TestStopped.stop(self, error, *words)
+                    with self.assertRaises(type(error)):
+                        self.apply()
+                    self.assert_gone()
+                    self.assertEqual(status, self.state()['status'])
+
+    def test_while_the_drive_is_read(self) -> None:
+        self.install()
+        with unittest.mock.patch.object(drive, 'read',
+                                        side_effect=RuntimeError):
+            with self.assertRaises(RuntimeError):
+                self.apply()
+        self.assert_gone()
+        self.assertTrue((self.home / 'drive/openstack').exists())
+
+    def test_what_a_run_before_could_not_remove(self) -> None:
+        self.install()
+        self.assertEqual(1, self.apply())
+        before = (self.home / 'state.json').read_bytes()
+        for path in self.wishes:
+            path.parent.mkdir(parents=True)
+            path.write_text(self.WISH)
+        self.assertEqual(1, self.apply())
+        self.assert_gone()
+        self.assertEqual(before, (self.home / 'state.json').read_bytes())
+
+    def test_it_cannot_be_removed(self) -> None:
+        self.install()
+        real = place.destroy
+
+        def destroy(path: str) -> None:
+            if path.endswith('wishes.json'):
+                raise OSError(30, 'Read-only file system')
+            real(path)
+
+        with unittest.mock.patch.object(place, 'destroy', destroy):
+            TestStopped.stop(self, RuntimeError(), 'nic', 'list')
+            with self.assertRaises(RuntimeError):
+                apply.apply(self.run_, self.places)
+        self.assertIn('drive/wishes.json: cannot be removed: Read-only',
+                      self.problems())
+        self.assertFalse(self.scripts.exists())
+
+    def test_a_power_cut(self) -> None:
+        """No finished script runs again; those that follow still run."""
+        for name, before in (('one', []), ('bad', ['one']),
+                             ('last', ['one', 'bad'])):
+            self.install()
+            TestStopped.stop(self, PowerCut(), 'sh',
+                             f'/tmp/esxi-img/scripts/{name}')
+            with self.assertRaises(PowerCut):
+                apply.apply(self.run_, self.places)
+            self.assertEqual(before, self.ran)
+            self.assertEqual([True] * 2, [path.exists()
+                                          for path in self.wishes])
+            self.assertEqual('running', self.state()['status'])
+            self.assert_ended('partial')
+            self.assertEqual([*self.SCRIPTS], self.ran)
+            self.assertEqual(1, len(self.sent))
+            self.assert_gone()
+
+
+class TestReport(WishesCase):
+
+    def report(self) -> tuple[typing.Any, ...]:
+        one, = self.sent
+        return one
+
+    def test_how_it_went_so_far(self) -> None:
+        for scripts, failing, files, expected in (
+                ((), None, acting.FILES, 'ok'),
+                (('bad',), None, acting.FILES, 'partial'),
+                ((), 'generate-certificates', acting.FILES, 'partial'),
+                ((), None, None, 'failed')):
+            with self.subTest(expected, scripts=scripts):
+                self.SCRIPTS = scripts
+                self.install(files)
+                self.hook = lambda words: acting.result('', 1) \
+                    if words[0] == failing else None
+                self.assert_ended(expected)
+                report, values, run, seconds, ca = self.report()
+                self.assertEqual(
+                    (expected, str(len(self.state()['problems'])),
+                     'abcd-1' if files else '', 300,
+                     str(self.home / 'ca.pem')),
+                    (values['status'], values['problems'],
+                     values['instance_id'], seconds, ca))
+
+    def test_host_keys(self) -> None:
+        self.install()
+        folder = self.host.root / 'etc/ssh'
+        folder.mkdir(parents=True)
+        (folder / 'ssh_host_rsa_key.pub').write_text('ssh-rsa A\n')
+        self.apply()
+        values = self.report()[1]
+        self.assertEqual('ssh-rsa A\n', values['pub_key_rsa'])
+        self.assertNotIn('pub_key_dsa', values)
+
+    def test_it_fails(self) -> None:
+        self.SCRIPTS = ()
+        self.install()
+        self.why = 'answered 500'
+        self.assert_ended('partial')
+        self.assertIn('phone_home: answered 500\n', self.problems())
+        self.assertEqual('0', self.report()[1]['problems'])
+
+
 class TestQuestions(TestCase):
 
     def test_plan(self) -> None:
@@ -548,3 +761,51 @@ class TestTime(TestCase):
         self.assertTrue(seen)
         self.assertEqual([], [path for path in seen if not
                               path.is_relative_to(self.host.root)])
+
+
+class TestExtended(base.TestCase):
+    """The last resort, for what is the user's own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+
+        def expire(*_: object) -> None:
+            raise apply.Expired
+
+        self.addCleanup(signal.signal, signal.SIGALRM,
+                        signal.signal(signal.SIGALRM, expire))
+        self.addCleanup(signal.alarm, 0)
+
+    def left(self) -> float:
+        return signal.getitimer(signal.ITIMER_REAL)[0]
+
+    def test_it_waits(self) -> None:
+        signal.alarm(1000)
+        with apply._extended(599.5):
+            self.assertAlmostEqual(1600, self.left(), delta=10)
+        self.assertAlmostEqual(1000, self.left(), delta=10)
+
+    def test_there_is_none(self) -> None:
+        with apply._extended(600):
+            self.assertEqual(0, self.left())
+        self.assertEqual(0, self.left())
+
+    def test_it_comes_once(self) -> None:
+        signal.alarm(1)
+        with self.assertRaises(apply.Expired), apply._extended(0.1):
+            signal.pause()
+        self.assertEqual(0, self.left())
+
+    def test_a_script_that_hangs(self) -> None:
+        """It alone is ended; the last resort does not come."""
+        signal.alarm(1)
+        effects = execute.Effects(
+            running.run, lambda _: None, time.monotonic, time.sleep,
+            unittest.mock.Mock(), apply._extended, os.urandom)
+        script = steps.Step('s', ('sleep', '60'), timeout=2, once=True)
+        done = execute.execute(
+            steps.Plan((script, steps.Step('a', ('true',)))), effects,
+            records.Records(str(self.tmp()), 'uuid', '1'),
+            time.monotonic() + 60)
+        self.assertEqual([('s', 'timeout'), ('a', 'ok')],
+                         [(one.name, one.result) for one in done])

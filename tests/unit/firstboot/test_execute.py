@@ -12,8 +12,10 @@
 
 import collections
 import collections.abc
+import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import pickle
 import time
@@ -25,6 +27,7 @@ from esxi_img.firstboot import files
 from esxi_img.firstboot import host
 from esxi_img.firstboot import model
 from esxi_img.firstboot import outcome
+from esxi_img.firstboot import password
 from esxi_img.firstboot import records
 from esxi_img.firstboot import running
 from esxi_img.firstboot import steps
@@ -57,6 +60,16 @@ class Clock:
         self.now += seconds
 
 
+def no_report(report: steps.Report, done: object, seconds: float) -> str:
+    return 'nobody is there'
+
+
+def effects(run: running.Run, clock: Clock,
+            write_file: typing.Any = lambda _: None) -> execute.Effects:
+    return execute.Effects(run, write_file, clock, clock.sleep, no_report,
+                           contextlib.nullcontext, bytes)
+
+
 class ExecuteTests(base.TestCase):
     """Against a host that answers as it is told."""
 
@@ -68,6 +81,9 @@ class ExecuteTests(base.TestCase):
         self.answers: dict[str, list[running.Result | float]] = {}
         self.written: list[steps.File] = []
         self.write_file: typing.Any = self.written.append
+        self.send: typing.Any = no_report
+        self.extended: typing.Any = contextlib.nullcontext
+        self.again = False
         self.deadline = HOUR
 
     def run_it(self, argv: collections.abc.Sequence[str], timeout: float
@@ -91,8 +107,10 @@ class ExecuteTests(base.TestCase):
         plan = steps.Plan(given)
         self.records.begin(plan.id)
         self.done = execute.execute(
-            plan, self.run_it, self.write_file, self.records,
-            self.deadline, self.clock, self.clock.sleep)
+            plan, dataclasses.replace(
+                effects(self.run_it, self.clock, self.write_file),
+                send=self.send, extended=self.extended),
+            self.records, self.deadline, self.again)
         results = [(one.name, one.result) for one in self.done]
         told = json.loads((self.folder / 'state.json').read_text())
         self.assertEqual(results, [(one['name'], one['result'])
@@ -329,6 +347,300 @@ class FileStepTests(ExecuteTests):
             self.assertNotIn('Secret1!', json.dumps(self.journal()))
 
 
+class OnceTests(ExecuteTests):
+
+    def script(self, name: str = 's', **more: typing.Any) -> steps.Step:
+        return step(name, once=True, **{'timeout': 600, **more})
+
+    def test_not_again_however_it_ended(self) -> None:
+        for bad, first, then in (
+                (answer(), 'ok', 'same'), (answer(1), 'failed', 'failed'),
+                (answer(137), 'failed', 'failed'),
+                (answer(running.NOT_FOUND), 'failed', 'failed'),
+                (HANGS, 'timeout', 'timeout')):
+            with self.subTest(first):
+                self.folder = self.tmp()
+                self.calls.clear()
+                self.answers['do s'] = [bad]
+                self.assertEqual([('s', first), ('b', 'ok')],
+                                 self.execute(self.script(), step('b')))
+                self.answers['do s'] = [answer()]
+                for _ in range(2):
+                    self.assertEqual([('s', then), ('b', 'ok')],
+                                     self.execute(self.script(), step('b')))
+                self.assertEqual(1, self.commands().count('do s'))
+                entry = self.journal()[-2]
+                self.assertIsNone(entry['status'])
+                self.assertEqual(then == 'same', entry['error'] == '')
+
+    def test_no_try_again(self) -> None:
+        self.answers['do s'] = [answer(1), answer()]
+        self.assertEqual([('s', 'failed')],
+                         self.execute(self.script(retries=2)))
+
+    def test_another_instance(self) -> None:
+        self.execute(self.script())
+        mine = records.Records(str(self.folder), 'other', '1', self.clock)
+        done = execute.execute(steps.Plan((self.script(),)), effects(
+            self.run_it, self.clock), mine, HOUR)
+        self.assertEqual('ok', done[0].result)
+
+    def test_it_was_left_out_before(self) -> None:
+        self.deadline = 0.0
+        self.assertEqual([('s', 'skipped')], self.execute(self.script()))
+        self.deadline = HOUR
+        self.assertEqual([('s', 'ok')], self.execute(self.script()))
+
+    def test_it_ended_before_and_there_is_no_time(self) -> None:
+        self.answers['do s'] = [answer(1)]
+        self.execute(self.script())
+        self.deadline = 0.0
+        self.assertEqual([('s', 'failed')], self.execute(self.script()))
+
+    def test_its_file_cannot_be_written(self) -> None:
+        group = dict(group='script', on_fail=steps.STOP)
+        plan = (steps.Step('w', file=steps.File('/f', 'x'), **group),
+                self.script(group='script'), self.script('t'))
+        self.write_file = mock.Mock(side_effect=OSError(28, 'full'))
+        self.assertEqual(
+            [('w', 'failed'), ('s', 'skipped'), ('t', 'ok')],
+            self.execute(*plan))
+        self.write_file = self.written.append
+        self.assertEqual([('w', 'ok'), ('s', 'ok'), ('t', 'same')],
+                         self.execute(*plan))
+
+    def test_the_deadline_waits(self) -> None:
+        self.deadline = 100.0
+        self.answers.update({'do s': [599], 'do t': [HOUR], 'do a': [50],
+                             'do b': [50]})
+        self.assertEqual(
+            [('s', 'ok'), ('t', 'timeout'), ('a', 'ok'), ('b', 'ok'),
+             ('c', 'skipped'), ('u', 'skipped')],
+            self.execute(self.script(), self.script('t'), step('a'),
+                         step('b'), step('c'), self.script('u')))
+        self.assertEqual([600, 600, 100.0, 50.0],
+                         [timeout for _, timeout in self.calls])
+
+    def test_what_it_writes_is_not_told(self) -> None:
+        for bad in answer(1, 'secret', 'secret'), running.Result(
+                None, 'secret', 'secret', 1):
+            self.folder = self.tmp()
+            self.answers['do s'] = [bad]
+            self.execute(self.script())
+            self.assertEqual('', self.journal()[-1]['error'])
+            for path in self.folder.iterdir():
+                self.assertNotIn('secret', path.read_text())
+
+    def test_the_last_resort_waits_as_long(self) -> None:
+        log: list[object] = []
+
+        @contextlib.contextmanager
+        def extended(seconds: float) -> collections.abc.Iterator[None]:
+            log.append(seconds)
+            before = len(self.calls)
+            yield
+            log.append(self.commands()[before:])
+
+        self.extended = extended
+        self.execute(step('a'), self.script(), self.script('t', timeout=7),
+                     steps.Step('w', once=True, file=steps.File('/f', '')))
+        self.assertEqual([600, ['do s'], 7, ['do t']], log)
+
+    def test_it_waits_for_a_call_that_mends(self) -> None:
+        """Of two rounds the second has the network that was meant."""
+        plan = (linked('a', 'undo a', retries=0), self.script(), step('b'))
+        self.answers.update({'do a': [answer(1)], 'undo a': [answer(1)]})
+        for again, result in (True, 'skipped'), (False, 'ok'):
+            self.again = again
+            self.assertEqual([('s', result), ('b', 'ok')],
+                             self.execute(*plan)[-2:])
+        self.assertEqual(1, self.commands().count('do s'))
+
+    def test_it_does_not_wait_without_need(self) -> None:
+        self.again = True
+        self.answers['do a'] = [answer(1)]
+        self.assertEqual(('s', 'ok'), self.execute(
+            linked('a', 'undo a', retries=0), self.script())[-1])
+
+
+class ReportTests(ExecuteTests):
+
+    STEP = steps.Step('phone_home', timeout=300, once=True,
+                      report=steps.Report('https://x.example/secret'))
+
+    def test_sent(self) -> None:
+        self.send = mock.Mock(return_value=None)
+        self.answers['do a'] = [answer(1)]
+        self.assertEqual(
+            [('a', 'failed'), ('phone_home', 'ok'), ('b', 'ok')],
+            self.execute(step('a', retries=0), self.STEP, step('b')))
+        report, done, seconds = self.send.call_args.args
+        self.assertEqual(
+            (self.STEP.report, [('a', 'failed')], 300),
+            (report, [(one.name, one.result) for one in done], seconds))
+        self.execute(self.STEP)
+        self.send.assert_called_once()
+
+    def test_not_sent(self) -> None:
+        self.send = mock.Mock(return_value='answered 500')
+        for _ in range(2):
+            self.assertEqual([('phone_home', 'failed'), ('b', 'ok')],
+                             self.execute(self.STEP, step('b')))
+        self.assertEqual(
+            ['answered 500', '', 'ended so before, and is not run again',
+             ''], [entry['error'] for entry in self.journal()])
+        self.send.assert_called_once()
+        for path in self.folder.iterdir():
+            self.assertNotIn('x.example', path.read_text())
+
+    def test_the_deadline_waits(self) -> None:
+        def send(*_: object) -> None:
+            self.clock.sleep(250)
+
+        self.send, self.deadline = send, 100.0
+        self.assertEqual(
+            [('phone_home', 'ok'), ('b', 'ok')],
+            self.execute(self.STEP, step('b')))
+        self.assertEqual([('do b', 100.0)], self.calls)
+
+
+class RandomTests(ExecuteTests):
+
+    STEP = steps.Step('account', (
+        'add', '--password', steps.RANDOM, '--password-confirmation',
+        steps.RANDOM))
+
+    def test_a_password(self) -> None:
+        seen: list[str] = []
+
+        def run(argv: collections.abc.Sequence[str], timeout: float
+                ) -> running.Result:
+            self.assertEqual(argv[2], argv[4])
+            seen.append(argv[2])
+            return answer(1, argv[2], f'{argv[2]}: weak: {argv[2]}')
+
+        self.run_it = run
+        with mock.patch.object(execute, 'unguessable', autospec=True,
+                               side_effect=['word-1', 'word-2']):
+            for _ in range(2):
+                self.assertEqual([('account', 'failed')],
+                                 self.execute(self.STEP))
+        self.assertEqual(['word-1'] * 3 + ['word-2'] * 3, seen)
+        self.assertEqual('***: weak: ***', self.journal()[0]['error'])
+        for path in self.folder.iterdir():
+            self.assertNotRegex(path.read_text(), 'word-[12]')
+
+    def test_one_that_esxi_takes(self) -> None:
+        found = set()
+        for number in range(256):
+            text = execute.unguessable(bytes([number]) * 32)
+            self.assertIsNone(password.defect(text))
+            self.assertIsNone(password.weakness(text))
+            self.assertRegex(text, r'\A[a-z][a-zA-Z0-9@%+=:,._-]{31}\Z')
+            found.update(text)
+        self.assertEqual(26 + 26 + 10 + 9, len(found))
+        self.assertEqual(8, len({execute.unguessable(os.urandom(32))
+                                 for _ in range(8)}))
+
+
+class ScriptHost:
+    """Runs scripts, and is killed in the midst of them.
+
+    :param cut: the number of the event at which the power goes: before
+        and after each command and each file
+    """
+
+    def __init__(self, cut: int | None = None) -> None:
+        self.cut = cut
+        self.events = 0
+        self.ended: list[str] = []
+        self.clock = Clock()
+        self.effects = execute.Effects(
+            self.run, lambda file: self.happens(lambda: None), self.clock,
+            self.clock.sleep, self.send, contextlib.nullcontext, bytes)
+
+    def happens(self, action: collections.abc.Callable[[], None]) -> None:
+        for act in (None, action):
+            if self.events == self.cut:
+                raise PowerCut
+            self.events += 1
+            if act:
+                act()
+        if self.events == self.cut:
+            raise PowerCut
+
+    def run(self, argv: collections.abc.Sequence[str], timeout: float
+            ) -> running.Result:
+        self.happens(lambda: self.ended.append(argv[-1]))
+        if argv[0] != 'sh':
+            return answer()
+        return answer({'bad': 1, 'slow': None}.get(
+            argv[-1].rpartition('/')[2], 0), 'SECRET', 'SECRET')
+
+    def send(self, *_: object) -> str | None:
+        self.happens(lambda: self.ended.append('report'))
+        return None
+
+
+class PowerCutTests(base.TestCase):
+    """No finished script runs again, and those that follow still run."""
+
+    NAMES = ('one', 'bad', 'slow', 'last')
+
+    def plan(self) -> steps.Plan:
+        found = [step('hostname'), step('backup')]
+        for name in self.NAMES:
+            path = f'/tmp/esxi-img/scripts/{name}'
+            found += [
+                steps.Step(f'{name}.write', on_fail=steps.STOP, group=name,
+                           file=steps.File(path, 'SECRET', 0o700)),
+                steps.Step(name, ('sh', path), once=True, retries=0,
+                           group=name, timeout=600)]
+        return steps.Plan((*found, step('backup.scripts'), steps.Step(
+            'phone_home', once=True, report=steps.Report('http://SECRET/'))))
+
+    def execute(self, folder: pathlib.Path, there: ScriptHost
+                ) -> dict[str, str] | None:
+        mine = records.Records(str(folder), 'uuid', '1', there.clock)
+        mine.begin(self.plan().id)
+        try:
+            done = execute.execute(self.plan(), there.effects, mine, HOUR)
+        except PowerCut:
+            return None
+        return {one.name: one.result for one in done}
+
+    def test_whenever_it_happens(self) -> None:
+        whole = ScriptHost()
+        expected = self.execute(self.tmp(), whole)
+        self.assertEqual(('ok', 'failed', 'timeout', 'ok'), tuple(
+            expected[name] for name in self.NAMES))
+        self.assertGreater(whole.events, 20)
+        for cut in range(whole.events):
+            folder, first, then = self.tmp(), ScriptHost(cut), ScriptHost()
+            self.assertIsNone(self.execute(folder, first))
+            told = [json.loads(line) for line in (
+                folder / 'journal.jsonl').read_text().splitlines()] \
+                if (folder / 'journal.jsonl').exists() else []
+            finished = {one['step'] for one in told}
+            after = self.execute(folder, then)
+            with self.subTest(cut=cut, finished=finished):
+                once = [*self.NAMES, 'report']
+                ran = [path.rpartition('/')[2] for path in then.ended]
+                before = [path.rpartition('/')[2] for path in first.ended]
+                self.assertEqual(
+                    [name for name in once if name.replace(
+                        'report', 'phone_home') not in finished],
+                    [name for name in ran if name in once])
+                self.assertLessEqual(set(once), {*before, *ran})
+                for name in ('bad', 'slow'):
+                    self.assertEqual(expected[name], after[name])
+                self.assertLessEqual(
+                    {after['one'], after['last'], after['phone_home']},
+                    {'ok', 'same'})
+                for path in folder.iterdir():
+                    self.assertNotIn('SECRET', path.read_text())
+
+
 class DeadlineTests(ExecuteTests):
 
     def test_no_step_may_take_longer_than_what_is_left(self) -> None:
@@ -559,8 +871,7 @@ class HostTests(base.TestCase):
         done = None
         try:
             done = execute.execute(
-                plan, there.run, lambda _: None, mine, 10 * HOUR,
-                there.clock, there.clock.sleep)
+                plan, effects(there.run, there.clock), mine, 10 * HOUR)
         except PowerCut:
             status = 'running'
         else:
@@ -724,8 +1035,8 @@ class UnknownHostTests(base.TestCase):
         mine.begin(self.found.plan.id)
         try:
             execute.execute(
-                self.found.plan, there.run, lambda _: None, mine, 10 * HOUR,
-                there.clock, there.clock.sleep)
+                self.found.plan, effects(there.run, there.clock), mine,
+                10 * HOUR)
         except PowerCut:
             pass
         return there.commands
@@ -785,8 +1096,10 @@ class RealTests(base.TestCase):
         mine = records.Records(str(folder / 'records'), 'uuid', '1')
         mine.begin(plan.id)
         done = execute.execute(
-            plan, running.run, files.write, mine, time.monotonic() + 60,
-            time.monotonic, time.sleep)
+            plan, execute.Effects(
+                running.run, files.write, time.monotonic, time.sleep,
+                no_report, contextlib.nullcontext, os.urandom),
+            mine, time.monotonic() + 60)
         mine.end(execute.status_of(plan, done, False))
         self.assertEqual(
             [('keys', 'ok'), ('fails', 'failed'), ('fails', 'undone'),

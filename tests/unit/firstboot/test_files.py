@@ -142,3 +142,78 @@ class FilesTests(base.TestCase):
         self.path = self.folder / 'a\0b'
         with self.assertRaises(ValueError):
             self.write('x')
+
+
+class AppendTests(base.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = self.tmp() / 'file'
+
+    def append(self, content: str, mode: int = 0o600) -> bytes:
+        files.write(steps.File(str(self.path), content, mode, True))
+        return self.path.read_bytes()
+
+    def test_behind_what_is_there(self) -> None:
+        self.path.write_text('one\n')
+        self.path.chmod(0o1644)
+        before = self.path.stat().st_ino
+        self.assertEqual(b'one\ntwo\n', self.append('two\n', 0o640))
+        self.assertEqual(before, self.path.stat().st_ino)
+        self.assertEqual(0o1640, mode_of(self.path))
+
+    def test_once(self) -> None:
+        for before in '', 'one\n', 'two', 'two\nt', 'o\n':
+            self.path.write_text(before)
+            for _ in range(3):
+                self.assertEqual(f'{before}two\n'.encode(),
+                                 self.append('two\n'))
+
+    def test_it_ends_with_it_already(self) -> None:
+        for before in 'two\n', 'one two\n':
+            self.path.write_text(before)
+            self.assertEqual(before.encode(), self.append('two\n', 0o640))
+            self.assertEqual(0o640, mode_of(self.path))
+
+    def test_no_file(self) -> None:
+        self.path = self.path / 'below' / 'file'
+        for content in '', 'one':
+            self.assertEqual(content.encode(), self.append(content, 0o644))
+            self.assertEqual(0o644, mode_of(self.path))
+
+    def test_no_text(self) -> None:
+        data = b'\xff\xfe key\n'
+        self.path.write_bytes(b'\xff')
+        for _ in range(2):
+            self.assertEqual(b'\xff' + data, self.append(
+                data.decode('utf-8', 'surrogateescape')))
+
+    def test_through_a_link(self) -> None:
+        other = self.path.parent / 'other'
+        other.write_text('one')
+        self.path.symlink_to(other)
+        self.assertEqual(b'onetwo', self.append('two'))
+        self.assertTrue(self.path.is_symlink())
+
+    def test_no_room(self) -> None:
+        self.path.write_text('one\n')
+        write = os.write
+
+        def fill(fd: int, data: bytes) -> int:
+            if len(data) < 4:
+                raise OSError(errno.ENOSPC, 'full')
+            return write(fd, data[:1])
+
+        with mock.patch.object(os, 'write', autospec=True,
+                               side_effect=fill), \
+                self.assertRaises(OSError):
+            self.append('two\n')
+        self.assertEqual(b'one\n', self.path.read_bytes())
+
+    def test_short_writes(self) -> None:
+        self.path.write_text('one')
+        write = os.write
+        with mock.patch.object(os, 'write', autospec=True,
+                               side_effect=lambda fd, data:
+                               write(fd, data[:3])):
+            self.assertEqual(b'one0123456789', self.append('0123456789'))

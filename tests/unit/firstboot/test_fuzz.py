@@ -13,6 +13,7 @@
 """Whatever a drive says there is a plan, and a host that survives it."""
 
 from collections.abc import Iterator
+import contextlib
 import copy
 import functools
 import json
@@ -153,9 +154,12 @@ def carry_out(esxi: state.Esxi, plan: steps.Plan, broken: str | None = None
         return running.Result(*answer, 0)
 
     done = execute.execute(
-        plan, run,
-        lambda file: esxi.write_file(file.path, file.content, file.mode),
-        mock.Mock(finished=frozenset), 1.0, lambda: 0.0, lambda _: None)
+        plan, execute.Effects(
+            run,
+            lambda file: esxi.write_file(file.path, file.content, file.mode),
+            lambda: 0.0, lambda _: None, mock.Mock(return_value=None),
+            contextlib.nullcontext, bytes),
+        mock.Mock(finished=frozenset, ended=dict), 1.0)
     by_name = {step.name: step for step in plan.steps}
     return [(one.name, errors.get(by_name[one.name].argv, one.result))
             for one in done if not by_name[one.name].optional

@@ -176,6 +176,41 @@ class TestFill(TestCase):
         self.assertEqual((WRITTEN | DRIVE) - {'settings.json', 'build.json'},
                          set(tree(folder / 'esxiimg')))
 
+    def test_all_that_is_beside_the_package(self) -> None:
+        self.pre()
+        more = {'ca.pem', 'firstboot/vmware_esxi.schema.json',
+                'firstboot/yaml/__init__.py', 'firstboot/yaml/loader.py',
+                'firstboot/yaml/LICENSE'}
+        left = {'KS.CFG', 'rootpw.cfg', 'firstboot/x.txt',
+                'firstboot/__pycache__/apply.cpython-38.pyc',
+                'firstboot/yaml/__pycache__/loader.cpython-38.pyc'}
+        for name in more | left:
+            path = self.host.home / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(name)
+        folder = self.host.install(NAA)
+        self.assertEqual(0, self.post())
+        found = tree(folder / 'esxiimg')
+        self.assertEqual(WRITTEN | DRIVE | more, set(found))
+        for name in more:
+            self.assertEqual(name.encode(), found[name])
+
+    def test_a_part_that_cannot_be_read(self) -> None:
+        self.pre()
+        (self.host.home / 'firstboot/yaml').mkdir()
+        folder = self.host.install(NAA)
+        real = os.scandir
+
+        def refuse(path: str) -> typing.Any:
+            if path.endswith('yaml'):
+                raise OSError(5, 'I/O error')
+            return real(path)
+
+        with unittest.mock.patch('os.scandir', refuse):
+            self.assertEqual(1, self.post())
+        self.assertIn(f'problem: {folder}: no first boot: I/O error',
+                      self.host.said())
+
     def test_no_package(self) -> None:
         self.pre()
         acting.shutil.rmtree(self.host.home / 'firstboot')

@@ -283,6 +283,73 @@ class FinishedTests(RecordsTests):
         self.assertEqual(set(), self.after(*done, instance_id=None))
         self.assertEqual(set(), self.records(None).finished())
 
+    def test_either_backup_saves(self) -> None:
+        for name in records.BACKUPS:
+            backup = steps.Step(name, ('auto-backup.sh',))
+            self.assertEqual({BLIND.id, backup.id}, self.after(
+                (BLIND, records.OK), (backup, records.OK)))
+            (self.folder / records.JOURNAL).unlink()
+        other = steps.Step('backup.other', ('auto-backup.sh',))
+        self.assertEqual(set(), self.after(
+            (BLIND, records.OK), (other, records.OK)))
+
+
+class EndedTests(RecordsTests):
+
+    def after(self, *results: str, then: str | None = 'uuid-1'
+              ) -> dict[str, str]:
+        mine = self.records()
+        for result in results:
+            mine.step(BLIND, result, 0, 1)
+        found = self.records(then).ended()
+        if results:
+            (self.folder / records.JOURNAL).unlink()
+        return found
+
+    def test_the_first_end_counts(self) -> None:
+        for results, expected in (
+                (['ok'], 'ok'), (['failed'], 'failed'),
+                (['timeout'], 'timeout'), (['skipped', 'failed'], 'failed'),
+                (['failed', 'ok'], 'failed'), (['ok', 'same'], 'ok'),
+                (['ok', 'undone'], 'ok')):
+            with self.subTest(results):
+                self.assertEqual({BLIND.id: expected}, self.after(*results))
+
+    def test_no_end(self) -> None:
+        for results in [], ['skipped'], ['same'], ['undone']:
+            with self.subTest(results):
+                self.assertEqual({}, self.after(*results))
+
+    def test_another_instance(self) -> None:
+        for other in 'uuid-2', None:
+            self.assertEqual({}, self.after('ok', then=other))
+
+    def test_one_that_is_not_known(self) -> None:
+        """Two of them on one installation are the same."""
+        self.records(None).step(BLIND, records.FAILED, 1, 1)
+        self.assertEqual({BLIND.id: 'failed'}, self.records(None).ended())
+        self.assertEqual(set(), self.records(None).finished())
+
+    def test_odd_entries(self) -> None:
+        self.folder.mkdir()
+        (self.folder / records.JOURNAL).write_text(''.join(
+            json.dumps({'instance_id': 'uuid-1', **entry}) + '\n'
+            for entry in ({}, {'id': ['x'], 'result': 'ok'},
+                          {'id': 'x', 'result': ['ok']},
+                          {'id': 'x', 'result': 'okay'})))
+        self.assertEqual({}, self.records().ended())
+
+
+class TellTests(RecordsTests):
+
+    def test_in_the_midst(self) -> None:
+        mine = self.records()
+        mine.begin('plan', [ODD])
+        mine.tell([ODD, model.Problem('x', 'late')])
+        self.assertEqual(('running', ['odd', 'late']), (
+            self.state()['status'],
+            [one['message'] for one in self.state()['problems']]))
+
 
 class WriteFailureTests(RecordsTests):
 
