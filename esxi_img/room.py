@@ -91,7 +91,7 @@ def check(needs: Needs) -> None:
                             f'{count + SPARE} are needed')
     if problems:
         raise errors.EnvironmentFailed(
-            *problems, hint='free some space; TMP_DIR names another folder '
+            *problems, hint='free some space; TMPDIR names another folder '
                             'for the build, -o for the image')
 
 
