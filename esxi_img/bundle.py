@@ -68,7 +68,8 @@ def pack(files: collections.abc.Mapping[str, bytes], time: int) -> bytes:
 def unpack(data: bytes) -> dict[str, bytes]:
     """The files of a module, by their path in it.
 
-    :raises ValueError: it is not one gzip member, or has no sound tar in it
+    :raises ValueError: it is not one gzip member, or has no sound tar of
+        plain files in it
     """
     inflate = zlib.decompressobj(wbits=31)
     try:
@@ -76,9 +77,17 @@ def unpack(data: bytes) -> dict[str, bytes]:
         if not inflate.eof or inflate.unused_data:
             raise ValueError('is not one gzip member')
         with tarfile.open(fileobj=io.BytesIO(plain), mode='r:') as tar:
-            found = {member.name: tar.extractfile(member) for member in tar
-                     if member.isreg()}
-            return {name: file.read() for name, file in found.items() if file}
+            found = {}
+            for member in tar:
+                file = tar.extractfile(member) if member.isreg() else None
+                if file:
+                    found[member.name.removeprefix('./')] = file.read()
+                elif not member.isdir():
+                    raise ValueError(f'{member.name} in it is not a file')
+            # tarfile takes a damaged header for the end.
+            if plain[tar.offset:].strip(b'\0'):
+                raise ValueError('holds a damaged tar')
+            return found
     except (zlib.error, tarfile.TarError) as error:
         raise ValueError(str(error)) from error
 

@@ -14,8 +14,8 @@
 
 import collections.abc
 import dataclasses
-import getopt
 import posixpath
+import re
 
 import yaml
 
@@ -25,13 +25,14 @@ IN_TARGET = ('pre-install.d', 'install.d', 'post-install.d', 'finalise.d')
 NO_DISK = frozenset(('tar', 'tgz', 'squashfs', 'docker', 'aci'))
 """Types that hold the tree which the build was scratched together in."""
 
-# disk-image-create's own, of diskimage-builder 3.
-_SHORT = 'a:ho:t:xucnp:'
-_LONG = ('checksum no-tmpfs offline help version min-tmpfs= image-size= '
-         'image-extra-size= image-cache= max-online-resize= '
-         'mkfs-journal-size= mkfs-options= qemu-img-options= '
-         'ramdisk-element= root-label= install-type= docker-target= logfile='
-         ).split()
+# Short options of disk-image-create, those with a value in brackets of their
+# own: -t raw, -traw, -xt raw.
+_SHORT = re.compile('-[hxucn]*([aotp])(.*)')
+_LONG = frozenset(
+    'min-tmpfs image-size image-extra-size image-cache max-online-resize '
+    'mkfs-journal-size mkfs-options qemu-img-options ramdisk-element '
+    'root-label install-type docker-target logfile'.split())
+"""Long ones with a value, of diskimage-builder 3."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,20 +70,24 @@ def read(environ: collections.abc.Mapping[str, str]) -> Request:
 def _arguments(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Types and packages of a command line whose quotes are lost.
 
-    A value with blanks ends its reading early for elements at most, which
-    are known otherwise.
+    What a value with blanks has behind the first one is taken for words of
+    its own, so it is read by hand: a strict parser would give up.
     """
-    try:
-        found, _ = getopt.gnu_getopt(line.split(), _SHORT, _LONG)
-    except getopt.GetoptError:
-        # An option of a later version: not worth a failure.
-        found = []
-    types, packages = ('qcow2',), []
-    for option, value in found:
-        if option == '-t':
-            types = tuple(filter(None, value.split(',')))
-        elif option == '-p':
-            packages += filter(None, value.split(','))
+    types: tuple[str, ...] = ('qcow2',)
+    packages: list[str] = []
+    words = iter(line.split())
+    for word in words:
+        if word == '--':
+            break
+        found = _SHORT.fullmatch(word)
+        if found:
+            values = (found[2] or next(words, '')).split(',')
+            if found[1] == 't':
+                types = tuple(filter(None, values)) or types
+            elif found[1] == 'p':
+                packages += filter(None, values)
+        elif word.startswith('--') and word[2:] in _LONG:
+            next(words, None)
     return types, tuple(packages)
 
 

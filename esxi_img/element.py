@@ -18,6 +18,7 @@ folder of the build's own, for the later ones.
 
 import collections.abc
 import dataclasses
+import math
 import os
 # As diskimage-builder itself keeps its nodes from one process to the next.
 import pickle  # nosec B403
@@ -45,6 +46,8 @@ TREE = 'boot/efi'
 """Below the target's root: where diskimage-builder's own elements have the
 EFI system partition."""
 KEPT = 'esxi-img.pickle'
+SCRATCH = 8 * 1024 * 1024
+"""Bytes that ext2 needs for itself, besides a sixteenth."""
 MAX_BOOT_CFG = 1024 * 1024
 """Bytes of a boot.cfg."""
 
@@ -74,7 +77,11 @@ def check(environ: Environ) -> None:
 def _options(environ: Environ, request: dib.Request,
              iso: str) -> options_module.Options:
     options = environment.load(environ, iso, f'{request.output}.raw')
-    options_module.check(options)
+    try:
+        options_module.check(options)
+    except errors.RequestError as error:
+        raise errors.RequestError(*map(
+            environment.spelt, error.problems)) from error
     return options
 
 
@@ -90,6 +97,14 @@ def unpack(environ: Environ, iso: str, report: report_module.Report) -> None:
         _options(environ, request, iso), report))
     build.tell(recipe, report)
     files = sum(file.size for file in recipe.given.source.files)
+    scratch = files + files // 16 + SCRATCH
+    if recipe.given.options.image_size and (
+            recipe.given.options.image_bytes < scratch):
+        # It gives the same size to the file system for the tree.
+        raise errors.RequestError(
+            f'--image-size {recipe.given.options.image_size:g}: '
+            'disk-image-create needs '
+            f'{math.ceil(scratch / 2 ** 30 * 10000) / 10000} GiB')
     room.check(room.needed(
         request, environ['TMP_BUILD_DIR'], environ['TMP_IMAGE_DIR'], files,
         sum(item.size for item in recipe.layout.items)))
@@ -131,10 +146,12 @@ def install(environ: Environ) -> None:
         path: recipe_module.edit(given, bootcfg.parse(
             _read(root, path), cfg.name, cfg.directory))
         for path, cfg in given.facts.boot_cfgs.items()}
+    for module in given.modules:
+        copy = folder.place(root, (module.name,))
+        with (infile.opened(module.source, 'module ') as source,
+              write.translated(copy), open(copy, 'xb') as file):
+            shutil.copyfileobj(source, file)
     with write.translated(root):
-        for module in given.modules:
-            shutil.copyfile(module.source,
-                            folder.place(root, (module.name,)))
         for path, cfg in boot_cfgs.items():
             with open(folder.place(root, path), 'wb') as file:
                 file.write(cfg.render())

@@ -36,15 +36,17 @@ def fill(root: str, source: tree.Tree, iso: str,
     :raises InputError: the ISO is shorter than it was
     :raises EnvironmentFailed: disk full, no permission and the like
     """
-    with write.translated(root):
-        for directory in source.directories:
-            os.mkdir(place(root, directory))
-        with report.progress(f'unpacking {iso}', sum(
-                file.size for file in source.files)) as progress:
-            for file in source.files:
-                whole = compose.Piece(0, layout.Stored(iso, file.extents))
-                with open(place(root, file.path), 'xb') as output:
-                    write.image([whole], file.size, output, progress)
+    for directory in source.directories:
+        path = place(root, directory)
+        with write.translated(path):
+            os.mkdir(path)
+    with report.progress(f'unpacking {iso}', sum(
+            file.size for file in source.files)) as progress:
+        for file in source.files:
+            path = place(root, file.path)
+            whole = compose.Piece(0, layout.Stored(iso, file.extents))
+            with write.translated(path), open(path, 'xb') as output:
+                write.image([whole], file.size, output, progress)
 
 
 def scan(root: str) -> tuple[set[tree.Path], dict[tree.Path, int]]:

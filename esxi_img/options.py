@@ -22,6 +22,7 @@ from esxi_img import errors
 FORMATS = ('raw', 'qcow2', 'vmdk')
 SERIAL_PORTS = ('com1', 'com2')
 
+MIN_GIB = 2 ** -20
 MAX_GIB = 8 * 1024 * 1024
 """8 EiB: what a file, and a partition table, can count."""
 
@@ -102,7 +103,7 @@ def check(options: Options) -> None:
         found.append(f'--sector-size {options.sector_size} is neither 512 '
                      'nor 4096')
     if options.image_size is not None and not (
-            0 < options.image_size <= MAX_GIB):
+            MIN_GIB <= options.image_size <= MAX_GIB):
         found.append(f'--image-size {options.image_size:g} is not a number '
                      f'of GiB up to {MAX_GIB}')
     if options.format not in FORMATS:

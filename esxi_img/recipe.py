@@ -87,15 +87,18 @@ def make(given: Ingredients) -> Recipe:
     """
     _check_install_options(given)
     _check_modules(given)
-    members = {bundle.KICKSTART: given.kickstart.text.encode(),
-               bundle.SETTINGS: _settings_json(given.options),
-               **{f'{bundle.FOLDER}/{name}': data
-                  for name, data in given.kickstart.safe.items()}}
-    for name, data in given.firstboot.items():
-        members[f'{bundle.FIRSTBOOT}/{name}'] = data
-    if given.ca is not None:
-        members[bundle.CA] = given.ca
-    return _finished(given, _edited(given), members)
+    return _finished(given, _edited(given), _members(given))
+
+
+def _members(given: Ingredients) -> dict[str, bytes]:
+    """The files of our module but build.json."""
+    return {bundle.KICKSTART: given.kickstart.text.encode(),
+            bundle.SETTINGS: _settings_json(given.options),
+            **{f'{bundle.FOLDER}/{name}': data
+               for name, data in given.kickstart.safe.items()},
+            **{f'{bundle.FIRSTBOOT}/{name}': data
+               for name, data in given.firstboot.items()},
+            **({} if given.ca is None else {bundle.CA: given.ca})}
 
 
 def adopt(given: Ingredients,
@@ -119,8 +122,8 @@ def adopt(given: Ingredients,
         problems += bootcfg.problems(cfg) or bootcfg.read_back(
             cfg, _module_paths(given), given.options.installer_words)
     problems += _absent_files(given, parsed)
-    if bundle.KICKSTART not in members:
-        problems.append(f'{bundle.NAME}: {bundle.KICKSTART} is missing')
+    problems += [f'{bundle.NAME}: {name} is missing'
+                 for name in _members(given) if name not in members]
     if problems:
         raise errors.InputError(*dict.fromkeys(problems))
     return _finished(given, parsed, {
@@ -316,7 +319,7 @@ def _layout(given: Ingredients, items: list[layout.Item]) -> layout.Layout:
     if wanted and plan.size - wanted >= layout.GRANULARITY:
         raise errors.RequestError(
             f'--image-size {given.options.image_size:g}: the image needs '
-            f'{math.ceil(plan.size / 2 ** 20) / 2 ** 10:g} GiB')
+            f'{math.ceil(plan.size / 2 ** 30 * 10000) / 10000} GiB')
     return plan
 
 

@@ -65,9 +65,10 @@ def left(request: dib.Request, images: str, data: int) -> Needs:
     output = dib.output_folder(request)
     needs = [(images, data)]
     for kind in request.types:
-        # A raw image is moved, which costs nothing on the same disk.
+        # A raw image is moved, which costs nothing on the same disk; vhd
+        # is made of a copy beside it.
         if kind != 'raw' or _device(output) != _device(images):
-            needs.append((output, data))
+            needs.append((output, 2 * data if kind == 'vhd' else data))
     return needs
 
 
@@ -91,7 +92,7 @@ def check(needs: Needs) -> None:
                             f'{count + SPARE} are needed')
     if problems:
         raise errors.EnvironmentFailed(
-            *problems, hint='free some space; TMP_DIR names another folder '
+            *problems, hint='free some space; TMPDIR names another folder '
                             'for the build, -o for the image')
 
 

@@ -1,24 +1,59 @@
 #!/bin/bash
 # Run all linters, or those named, over the whole tree.
 #
-#   tools/lint.sh [flake8|bashate|doc8|codespell|bandit|vermin]...
+#   tools/lint.sh [LINTER]...                 LINTER: see 'linters' below
 #
 # 'tox -e pep8' brings the tools; the versions are in tox.ini.
 
 set -uo pipefail
 cd "$(dirname "$0")/.."
+linters=(flake8 bashate yamllint dib-lint doc8 codespell bandit vermin)
+elements=(elements docs/source/user/example/elements)
 
 function lint_flake8 {
     flake8
 }
 
 function lint_bashate {
-    local scripts
-    # Elements hold scripts without a suffix: the first line tells.
-    mapfile -t scripts < <(find .ci elements tools -type f \
-        -exec awk 'FNR == 1 && /^#!.*sh/ { print FILENAME }' {} +)
+    # Hooks of elements have no suffix, so the first line tells; what they
+    # source has a suffix and no such line (E005).
+    local scripts script='(/^#!.*sh/ || FILENAME ~ /\.(ba)?sh$/)'
+    mapfile -t scripts < <(find .ci tools "${elements[@]}" -type f \
+        -exec awk "FNR == 1 && $script { print FILENAME }" {} +)
     # E006 (79 columns) is an error here, not the default warning.
-    bashate --error E006 "${scripts[@]}"
+    bashate --ignore E005 --error E006 "${scripts[@]}"
+}
+
+function lint_yamllint {
+    # Of these folders, the files named *.yaml.
+    yamllint --strict --config-data \
+        '{extends: default, rules: {document-start: disable,
+                                    line-length: {max: 79}}}' \
+        .pre-commit-config.yaml .zuul.d docs/source/user/example elements \
+        playbooks releasenotes/notes
+}
+
+function lint_dib-lint {
+    local folder program report clean=0
+    # Where one of these, or the folder, is missing, dib-lint checks less
+    # and says PASS.
+    for program in diff file find flake8 git python; do
+        if ! command -v "$program" >/dev/null; then
+            echo "dib-lint needs the program $program"
+            return 1
+        fi
+    done
+    for folder in "${elements[@]}"; do
+        # LIB_DIR: all files in it are checked for tabs and for a last
+        # newline, of the elements themselves only those that can be run.
+        if ! report=$(ELEMENTS_DIR=$folder LIB_DIR=$folder dib-lint 2>&1) \
+                || [[ $report != *"Checking $folder/"*PASS ]]; then
+            grep -v -E '^(Checking|Parsing|Running) ' <<< "$report"
+            echo "dib-lint: see above for $folder"
+            clean=1
+        fi
+    done
+    return "$clean"
 }
 
 function lint_doc8 {
@@ -27,12 +62,13 @@ function lint_doc8 {
 }
 
 function lint_codespell {
-    # The kickstart language says --iscrypted; some tests speak German.
-    codespell --check-hidden --ignore-words-list als,crypted,ende \
+    # The kickstart language says --iscrypted, disk-image-create -t aci; some
+    # tests speak German.
+    codespell --check-hidden --ignore-words-list aci,als,crypted,ende \
         --skip '*.pyc,*.egg-info' \
-        .ci .pre-commit-config.yaml bindep.txt docs/source elements \
-        esxi_img etc Makefile ./*.cfg ./*.ini ./*.rst releasenotes/notes \
-        releasenotes/source tests tools
+        .ci .pre-commit-config.yaml .zuul.d bindep.txt docs/source elements \
+        esxi_img etc Makefile playbooks ./*.cfg ./*.ini ./*.rst \
+        releasenotes/notes releasenotes/source tests tools
 }
 
 function lint_bandit {
@@ -54,9 +90,8 @@ function lint_vermin {
         "${files[@]}"
 }
 
-linters=("$@")
-if [ "$#" -eq 0 ]; then
-    linters=(flake8 bashate doc8 codespell bandit vermin)
+if [ "$#" -gt 0 ]; then
+    linters=("$@")
 fi
 failed=()
 for linter in "${linters[@]}"; do

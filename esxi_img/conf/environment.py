@@ -17,6 +17,7 @@ A variable wins over the configuration file.
 """
 
 import collections.abc
+import re
 import typing
 
 from oslo_config import cfg
@@ -62,6 +63,13 @@ def load(environ: collections.abc.Mapping[str, str], iso: str, output: str,
     if problems:
         raise errors.RequestError(*problems)
     return conf.options_of({**values, 'iso': iso, 'output': output})
+
+
+def spelt(problem: str) -> str:
+    """A message about options, with the variables in their place."""
+    for name, opt in {**VARIABLES, SIZE: _opt('image_size')}.items():
+        problem = re.sub(f'--{opt.name}(?![a-z-])', name, problem)
+    return problem
 
 
 def _unknown(name: str) -> str:

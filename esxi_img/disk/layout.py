@@ -145,7 +145,8 @@ def plan(directories: collections.abc.Sequence[tree.Path],
         count = geometry.clusters_for(size, volume.cluster_bytes)
         placed[path] = Placed(at if count else 0, count)
         at += count
-    return Layout(volume, _table(volume, least), children, placed, tuple(items))
+    return Layout(volume, _table(volume, least), children, placed,
+                  tuple(items))
 
 
 def _children(directories: collections.abc.Sequence[tree.Path],

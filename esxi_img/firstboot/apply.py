@@ -167,7 +167,7 @@ def _description(places: place.Places) -> Optional[_Said]:
             place.WISHES, 'went when first boot stopped before, and with it '
             'what user data say'))), wish.Wishes()
     return reading.all_of(said, carried.decode(
-        place.read(path, carried.LIMIT))))
+        place.read(path, carried.LIMIT)))
 
 
 def _state(places: place.Places) -> Dict[str, Any]:

@@ -47,10 +47,12 @@ def missing(source: tree.Tree) -> list[str]:
     """Why this is no ESXi installer; empty if it is one."""
     absent = [tree.show(path) for path in [*BOOT_CFGS, LOADER]
               if source.find(*path) is None]
-    if not absent:
-        return []
-    return [f'{source.source}: not an ESXi installer ISO: '
-            f'{", ".join(absent)} missing']
+    if absent:
+        return [f'{source.source}: not an ESXi installer ISO: '
+                f'{", ".join(absent)} missing']
+    loader = source.find(*LOADER)
+    return [] if loader and loader.size else [
+        f'{source.source}: {tree.show(LOADER)} is empty']
 
 
 def identify(source: tree.Tree,
@@ -62,9 +64,6 @@ def identify(source: tree.Tree,
     """
     problems = []
     sizes = {tree.fold(file.path): file.size for file in source.files}
-    loader = source.find(*LOADER)
-    if loader and not loader.size:
-        problems.append(f'{source.source}: {tree.show(loader.path)} is empty')
     boot_cfgs = {}
     for path, directory in BOOT_CFGS.items():
         file = source.find(*path)

@@ -17,12 +17,14 @@ import ipaddress
 import re
 import typing
 
+from tests.esxi import commands_host
 from tests.esxi import grammar
 from tests.esxi import model
 
 GROUP = 'Management Network'
 
 _DISK = re.compile(r'(/vmfs/devices/disks/)?(naa|eui|t10|vml|mpx)\.\S+')
+_LICENSE = re.compile(r'[0-9A-Z]{5}(-[0-9A-Z]{5}){4}')
 _FLAGS = ('--overwritevmfs', '--preservevmfs', '--novmfsondisk',
           '--forceunsupportedinstall', '--ignoreprereqwarnings',
           '--ignoreprereqerrors')
@@ -102,6 +104,7 @@ def _plain(*allowed: str) -> collections.abc.Callable[
 _COMMANDS = {
     'accepteula': _plain(), 'vmaccepteula': _plain(),
     'install': _install, 'reboot': _plain('--noeject'), 'rootpw': _rootpw,
+    'serialnum': _serialnum,
     'network': lambda _host, _words: None,
 }
 

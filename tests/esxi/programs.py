@@ -13,8 +13,10 @@
 """The programs of a host beside esxcli."""
 
 import collections.abc
+import re
 import typing
 
+from tests.esxi import commands_host
 from tests.esxi import grammar
 
 Program = collections.abc.Callable[
@@ -23,6 +25,7 @@ Program = collections.abc.Callable[
 _VERBS = {'enable': ('enabled', True), 'disable': ('enabled', False),
           'start': ('running', True), 'stop': ('running', False)}
 _SERVICES = {'ssh': 'ssh', 'esx_shell': 'shell'}
+_LOG = re.compile(r'logger -t (\S+) "\$\(cat (/[^\s"$`\\]+)\)"')
 _INIT = ('/etc/init.d/hostd', '/etc/init.d/vpxa')
 
 
@@ -30,6 +33,9 @@ def _vim_cmd(host: typing.Any, args: collections.abc.Sequence[str]) -> str:
     if list(args) == ['hostsvc/runtimeinfo']:
         return ('(vim.host.RuntimeInfo) {\n'
                 '   connectionState = "connected",\n}\n')
+    if args and args[0] == 'hostsvc/datastore/rename' and len(args) == 3:
+        commands_host.rename(host, args[1], args[2])
+        return ''
     verb, _, what = ' '.join(args).removeprefix('hostsvc/').partition('_')
     if not args or not args[0].startswith('hostsvc/') \
             or verb not in _VERBS or what not in _SERVICES:
@@ -56,7 +62,22 @@ def _none(args: collections.abc.Sequence[str]) -> None:
         raise grammar.Refused(f'Invalid argument {args[0]!r}')
 
 
-def _logger(_host: typing.Any, _args: collections.abc.Sequence[str]) -> str:
+def _logger(host: typing.Any, args: collections.abc.Sequence[str]) -> str:
+    """Without an option it takes all words, with -t the rest of them."""
+    tag, words = '', list(args)
+    if words[:1] == ['-t']:
+        tag, words = ''.join(words[1:2]), words[2:]
+    if not words or words[0].startswith('-'):
+        raise grammar.Refused('logger: no message')
+    host.log.append((tag, ' '.join(words)))
+    return ''
+
+
+def _script(host: typing.Any, argv: collections.abc.Sequence[str]) -> str:
+    """Run a script by its interpreter, the last word being its file."""
+    if len(argv) < 2 or argv[-1] not in host.files:
+        raise grammar.Refused(f'{argv[0]}: cannot open {argv[-1]!r}')
+    host.ran.append((tuple(argv), host.files[argv[-1]][1]))
     return ''
 
 
@@ -66,6 +87,12 @@ def _sh(host: typing.Any, args: collections.abc.Sequence[str]) -> str:
         return ''
     if list(args) == ['/sbin/auto-backup.sh']:
         return _backup(host, args[1:])
+    match = len(args) == 2 and args[0] == '-c' and _LOG.fullmatch(args[1])
+    if match:
+        _, content = host.files.get(match[2], (0, ''))
+        return _logger(host, ['-t', match[1], content.strip()])
+    if args and args[-1] in host.files:
+        return _script(host, ['sh', *args])
     raise grammar.Refused(f'sh: {" ".join(args)!r} is not simulated')
 
 
@@ -73,6 +100,7 @@ PROGRAMS: dict[str, Program] = {
     'auto-backup.sh': _backup,
     'generate-certificates': _certificates,
     'logger': _logger,
+    'python': lambda host, args: _script(host, ['python', *args]),
     'sh': _sh,
     'vim-cmd': _vim_cmd,
     **{path: lambda host, args, path=path: _sh(host, [path, *args])

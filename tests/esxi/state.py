@@ -83,6 +83,7 @@ class Esxi:
     domain: str = 'localdomain'
     certificate: str = 'localhost.localdomain'
     disk: str = ''
+    license: str = ''
     welcome: str = ''
     netstack: str = NETSTACK
     vswitches: dict[str, model.VSwitch] = dataclasses.field(

@@ -20,6 +20,9 @@ import tarfile
 import time
 from unittest import mock
 
+import hypothesis
+from hypothesis import strategies
+
 from esxi_img import build
 from esxi_img import bundle
 from esxi_img import errors
@@ -95,7 +98,115 @@ class BundleTests(base.TestCase):
     def test_size(self):
         """An image may be but 2 MB larger than what it is made of."""
         files = build.firstboot()
-        self.assertLess(len(bundle.pack(files, 0)), 450_000)
+        self.assertLess(len(bundle.pack(files, 0)), 500_000)
+
+
+class UnpackTests(base.TestCase):
+    FILES = BundleTests.FILES
+
+    def packed(self, *members, form=tarfile.GNU_FORMAT):
+        """A tar, not yet gzip, of (TarInfo fields, content) pairs."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode='w', format=form) as tar:
+            for fields, content in members:
+                entry = tarfile.TarInfo()
+                entry.size = len(content)
+                for name, value in fields.items():
+                    setattr(entry, name, value)
+                tar.addfile(entry, io.BytesIO(content))
+        return buffer.getvalue()
+
+    def refused(self, data):
+        with self.assertRaises(ValueError) as caught:
+            bundle.unpack(data)
+        self.assertTrue(str(caught.exception))
+        return str(caught.exception)
+
+    def test_what_was_packed(self):
+        for files in (self.FILES, {}, {'a': b''},
+                      {'a' * 90 + '/' + 'b' * 150: b'x'}):
+            self.assertEqual(files, bundle.unpack(bundle.pack(files, 5)))
+
+    @hypothesis.given(strategies.dictionaries(
+        strategies.text(strategies.characters(
+            exclude_categories=['Cs'], exclude_characters='/\0'),
+            min_size=1).filter(lambda name: name not in ('.', '..')),
+        strategies.binary(max_size=2000)))
+    def test_any_files(self, files):
+        self.assertEqual(files, bundle.unpack(bundle.pack(files, 5)))
+
+    def test_repacked_by_others(self):
+        long = '/'.join(['esxiimg', 'n' * 90, 'm' * 90])
+        members = [({'name': 'esxiimg', 'type': tarfile.DIRTYPE}, b''),
+                   ({'name': 'esxiimg/KS.CFG', 'uid': 1000, 'mode': 0o600},
+                    b'vmaccepteula\n'),
+                   ({'name': long}, b'x')]
+        for form in (tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT,
+                     tarfile.PAX_FORMAT):
+            plain = self.packed(*members, form=form)
+            for level in (0, 9):
+                self.assertEqual(
+                    {'esxiimg/KS.CFG': b'vmaccepteula\n',
+                     long: b'x'},
+                    bundle.unpack(gzip.compress(plain, level)))
+
+    def test_the_last_of_one_name_holds(self):
+        plain = self.packed(({'name': 'a'}, b'old'), ({'name': 'a'}, b'new'))
+        self.assertEqual({'a': b'new'}, bundle.unpack(gzip.compress(plain)))
+
+    def test_not_one_gzip_member(self):
+        data = bundle.pack(self.FILES, 5)
+        for bad in (b'', data[:5], data[:-1], data[:len(data) // 2],
+                    data + b'\0', data + data, gzip.decompress(data),
+                    b'PK\x03\x04' + data, data[1:],
+                    data[:-8] + bytes(4) + data[-4:]):
+            self.refused(bad)
+
+    def test_no_sound_tar(self):
+        plain = gzip.decompress(bundle.pack({'a': b'a' * 2000}, 5))
+        for bad in (b'', b'# a script\n' * 100, plain[:100], plain[:1500],
+                    b'x' + plain[1:], gzip.compress(plain)):
+            if bad:
+                self.refused(gzip.compress(bad))
+        self.refused(gzip.compress(plain[:512 + 2000 - 1]))
+
+    def test_a_tar_that_is_damaged_in_the_middle(self):
+        # Behind the first member nothing may be passed over in silence.
+        plain = bytearray(gzip.decompress(bundle.pack(
+            {'a': b'1', 'b': b'2', 'c': b'3'}, 5)))
+        self.assertEqual(b'b', bytes(plain[1024:1025]))
+        plain[1024] ^= 0xFF
+        self.refused(gzip.compress(bytes(plain)))
+
+    def test_what_is_no_file(self):
+        # A link would be missing in the image: better said than dropped.
+        for kind in (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE,
+                     tarfile.CHRTYPE):
+            plain = self.packed(
+                ({'name': 'a'}, b'1'),
+                ({'name': 'b', 'type': kind, 'linkname': 'a'}, b''))
+            self.refused(gzip.compress(plain))
+
+    def test_a_bomb(self):
+        with mock.patch.object(bundle, 'MAX_UNPACKED', 100_000):
+            self.refused(gzip.compress(self.packed(
+                ({'name': 'a'}, bytes(200_000)))))
+            bundle.unpack(gzip.compress(self.packed(
+                ({'name': 'a'}, bytes(50_000)))))
+
+    @hypothesis.given(strategies.data())
+    def test_damage_is_a_value_error(self, data):
+        plain = bytearray(self.packed(
+            ({'name': 'a/' + 'n' * 120}, b'1' * 700), ({'name': 'b'}, b'2'),
+            form=data.draw(strategies.sampled_from(
+                [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))))
+        for _ in range(data.draw(strategies.integers(1, 4))):
+            at = data.draw(strategies.integers(0, 3072))
+            plain[at] = data.draw(strategies.integers(0, 255))
+        try:
+            bundle.unpack(gzip.compress(bytes(plain), 1))
+        except ValueError as error:
+            self.assertTrue(str(error))
 
 
 class ModuleFileTests(base.TestCase):

@@ -114,7 +114,7 @@ class InspectTests(base.TestCase):
         for old, new, part in (
                 (b'/esxiimg.tgz', b'/esximgg.tgz', 'names /esximgg.tgz'),
                 (b'ks=file', b'kt=file', 'does not say ks=file'),
-                (b'modules=', b'modules ', 
+                (b'modules=', b'modules ',
                  'does not name /esxiimg.tgz once each'),
                 (b'/k.b00', b'/q.b00', 'names /q.b00, which is missing'),
                 (b'timeout=5', b'timeout=s', 'not a number'),

@@ -246,8 +246,8 @@ ON_ESXI = frozenset("""
 # carries them: Path.read_bytes, datetime.now, uuid.uuid4.
 GUARDED_IMPORTS = frozenset({
     'ctypes', 'glob', 'importlib', 'mmap', 'multiprocessing', 'os',
-    'oslo_config', 'pathlib', 'pickle', 'pycdlib', 'random', 'secrets', 'shutil',
-    'socket', 'subprocess', 'tempfile', 'threading', 'time', 'tqdm',
+    'oslo_config', 'pathlib', 'pickle', 'pycdlib', 'random', 'secrets',
+    'shutil', 'socket', 'subprocess', 'tempfile', 'threading', 'time', 'tqdm',
     'urllib'})
 GUARDED_NAMES = frozenset({
     '__import__', 'eval', 'exec', 'input', 'open'})

@@ -12,6 +12,10 @@
 
 
 import dataclasses
+import math
+
+import hypothesis
+from hypothesis import strategies
 
 from esxi_img import errors
 from esxi_img import options
@@ -71,3 +75,36 @@ class OptionsTests(base.TestCase):
         self.assertEqual(
             ('tty2Port=com2', 'gdbPort=none', 'logPort=none', 'x=1'),
             given.installed_words)
+
+    def test_image_size(self):
+        for size in (None, 0.5, 1, 1.0, 34.25, 100000):
+            self.assertEqual([], self.problems(image_size=size), size)
+        for size in (0, 0.0, -0.0, -1, -1e-300, math.nan, math.inf,
+                     -math.inf, 1e300, options.MAX_GIB * 1.001,
+                     options.MAX_GIB * 2):
+            problem, = self.problems(image_size=size)
+            self.assertIn(f'--image-size {size:g} ', problem)
+
+    def test_image_size_in_bytes(self):
+        for size, wanted in ((None, 0), (1, 1 << 30), (0.5, 1 << 29),
+                             (2.25, 9 << 28), (1.5 / (1 << 20), 1024),
+                             (1e-3, 1048 * 1024), (8000, 8000 << 30)):
+            self.assertEqual(wanted, options.Options(
+                iso='', image_size=size).image_bytes, size)
+
+    @hypothesis.given(strategies.floats(
+        min_value=0, max_value=options.MAX_GIB, exclude_min=True))
+    @hypothesis.example(options.MAX_GIB)
+    @hypothesis.example(1e-9)
+    @hypothesis.example(5e-324)
+    def test_an_image_size_that_is_taken_is_one(self, size):
+        given = options.Options(iso='a.iso', output='a.img', image_size=size)
+        try:
+            options.check(given)
+        except errors.RequestError:
+            return
+        # 0 would mean none.
+        self.assertGreater(given.image_bytes, 0)
+        self.assertLessEqual(given.image_bytes, 1 << 63)
+        self.assertEqual(0, given.image_bytes % 1024)
+        self.assertLess(abs(given.image_bytes - size * (1 << 30)), 1025)

@@ -32,7 +32,7 @@ _NUMBER = re.compile(r':([1-9][0-9]*)\Z')
 
 
 class Volume(typing.NamedTuple):
-    """A FAT volume by the partition that it is."""
+    """A volume by the partition that it is."""
 
     label: str
     disk: str
@@ -104,6 +104,11 @@ class Devices:
             link = f'{label} ({count})'
         (volumes / link).symlink_to(folder)
         return volumes / folder
+
+    def rename_volume(self, old: str, new: str) -> None:
+        """Of a link alone, the folder stays."""
+        volumes = self._root / 'vmfs/volumes'
+        (volumes / old).rename(volumes / new)
 
     def remove_volume(self, folder: str) -> None:
         """Its disk is installed to."""

@@ -152,7 +152,12 @@ def _started(saved: state.Esxi) -> state.Esxi:
     esxi.ipv6 = esxi.ipv6_after_boot
     for service in esxi.services.values():
         service.running = service.enabled
-    for remembered in (esxi.journal, esxi.outages, esxi.restarted):
+    for parameter in esxi.kernel.values():
+        parameter.runtime = parameter.configured
+    esxi.syslog.loaded = esxi.syslog.loghost
+    esxi.down = None
+    for remembered in (esxi.journal, esxi.log, esxi.outages, esxi.ran,
+                       esxi.restarted):
         remembered.clear()
     esxi.settle()
     return esxi

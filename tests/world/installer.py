@@ -28,6 +28,8 @@ from tests.world import kickstart
 from tests.world import machine
 
 LOG = '/var/log/weasel.log'
+DATASTORE = 8
+"""Number of the partition that holds it."""
 ONETIME = 'onetime.tgz'
 FIRSTBOOT = 'var/lib/vmware/firstboot'
 BOOT_CFG = '''bootstate={bootstate}
@@ -181,6 +183,8 @@ class Installer:
         disk.lay_out(self._machine.path(f'/dev/disks/{name}'))
         result.erased = name
         result.banks = self._machine.mount_banks(name)
+        for label in result.esxi.datastores if result.esxi else ():
+            self._machine.devices.add_volume(name, DATASTORE, label)
         fill(result.banks, self._machine.version, {
             'etc/shadow': f'root:{result.root_hash}:13358:0:99999:7:::\n',
             **{f'{FIRSTBOOT}/{number:03}.firstboot_{number:03}': script

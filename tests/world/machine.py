@@ -52,6 +52,7 @@ SCRIPTS = ('/etc/init.d/hostd', '/etc/init.d/vpxa', '/sbin/auto-backup.sh')
 KEPT = ('/etc/ssh/keys-root/authorized_keys', '/etc/rc.local.d/local.sh',
         '/etc/resolv.conf', '/etc/hosts', '/etc/motd')
 """Of all files of a new host, those that a backup saves."""
+RENAME = ('vim-cmd', 'hostsvc/datastore/rename')
 CERTIFICATE = ('/etc/vmware/ssl/rui.crt', '/etc/vmware/ssl/rui.key')
 
 _EMPTY = ('bin', 'dev', 'etc/init.d', 'etc/rc.local.d', 'etc/ssh/keys-root',
@@ -290,6 +291,8 @@ class Machine:
         reply = reply or calls.Reply(*self.esxi.run(argv))
         if argv == ('generate-certificates',):
             self.certify()
+        if argv[:2] == RENAME and not reply.status:
+            self.devices.rename_volume(*argv[2:])
         return reply
 
     def certify(self) -> None:

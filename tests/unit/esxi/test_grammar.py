@@ -69,6 +69,13 @@ class TestCheck(base.TestCase):
 
     def test_repeated(self) -> None:
         self.refused('twice', *SET, '--portgroup-name', 'x')
+        line = 'esxcli system ntp set --server b'.split()
+        self.assertEqual({'--server': ['b']}, grammar.check(line))
+        self.assertEqual(
+            {'--server': ['b', 'a', 'b'], '--enabled': 'true'},
+            grammar.check([*line, '--enabled', 'true', '--server', 'a',
+                           '--server', 'b']))
+        self.refused('needs a value', *line, '--server')
 
     def test_integers(self) -> None:
         self.refused("Expecting integer value. Got 'LT-3100'\n\nUsage: esxcli"
@@ -147,10 +154,17 @@ class TestFixture(base.TestCase):
         whole = ('network vswitch standard ', 'network ip interface ',
                  'network ip route ', 'network ip dns ', 'system ssh key ',
                  'system hostname ', 'system settings advanced ',
-                 'system welcomemsg ')
+                 'system welcomemsg ', 'system account ',
+                 'system maintenanceMode ', 'system permission ',
+                 'system settings kernel ', 'system shutdown ',
+                 'system ssh server ', 'system syslog config ')
         single = {'network nic list', 'network nic get', 'network ip get',
                   'network ip set', 'network firewall ruleset set',
-                  'network firewall ruleset list', 'system version get'}
+                  'network firewall ruleset list', 'network firewall get',
+                  'network firewall set', 'network firewall refresh',
+                  'storage filesystem list', 'system ntp get',
+                  'system ntp set', 'system syslog reload',
+                  'system version get'}
         self.assertEqual(
             {path for path in grammar.GRAMMAR
              if path.startswith(whole) or path in single},

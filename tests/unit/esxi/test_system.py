@@ -10,12 +10,8 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-import base64
-
 from tests.unit.esxi import base
 
-KEY = 'ssh-rsa ' + base64.b64encode(
-    b'\0\0\0\7ssh-rsa' + bytes(9)).decode() + ' me@there'
 SET = '!esxcli system settings advanced set --option '
 ADD = '!esxcli system settings advanced add --option '
 
@@ -60,38 +56,6 @@ class TestVersion(base.HostCase):
         self.host.version = '7.0.3'
         self.refused('!esxcli system ssh key list', 'Unknown command')
         self.ok('!esxcli system settings advanced list')
-
-
-class TestKeys(base.HostCase):
-
-    def line(self, verb: str, key: str = '', user: str = 'root') -> str:
-        option = f" --auth-key '{key}'" if key else ''
-        return f'!esxcli system ssh key {verb} --username {user}{option}'
-
-    def test_add_list_remove(self) -> None:
-        self.ok(self.line('add', KEY), self.line('add', KEY + '2'))
-        self.assertEqual([KEY, KEY + '2'], self.host.keys['root'])
-        self.assertEqual([{'Username': 'root', 'Auth Key': KEY},
-                          {'Username': 'root', 'Auth Key': KEY + '2'}],
-                         self.json(self.line('list')))
-        self.ok(self.line('remove', KEY))
-        self.assertEqual([KEY + '2'], self.host.keys['root'])
-        self.ok(self.line('remove'))
-        self.assertEqual([], self.host.keys['root'])
-        self.assertEqual([], self.json('!esxcli system ssh key list'))
-
-    def test_refused(self) -> None:
-        self.ok(self.line('add', KEY))
-        self.refused(self.line('add', KEY), 'already exists')
-        self.refused(self.line('add', KEY, 'me'), 'not found')
-        self.refused(self.line('list', user='me'), 'not found')
-        self.refused(self.line('remove', KEY + 'x'), 'not found')
-        for key in ('x', 'ssh-rsa', 'ssh-rsa !', KEY + '\n',
-                    'ssh-dss ' + base64.b64encode(
-                        b'\0\0\0\7ssh-dss' + bytes(9)).decode(),
-                    KEY.replace('ssh-rsa', 'ssh-ed25519')):
-            with self.subTest(key=key):
-                self.refused(self.line('add', key), 'Invalid SSH key')
 
 
 class TestAdvanced(base.HostCase):
@@ -153,6 +117,17 @@ class TestAdvanced(base.HostCase):
         self.refused(line + 'SuppressShellWarning', 'not one that was added')
         self.refused(line + 'X', 'not found')
 
+    def test_texts(self) -> None:
+        path = '/UserVars/HostClientWelcomeMessage'
+        self.ok(SET + path + ' --string-value "a b"')
+        row, = self.json('!esxcli system settings advanced list --option '
+                         + path)
+        self.assertEqual(('string', 'a b', '', 0), (
+            row['Type'], row['String Value'], row['Default String Value'],
+            row['Int Value']))
+        self.refused(SET + path + ' --int-value 1',
+                     'Needs --string-value or --default')
+
     def test_tree(self) -> None:
         rows = self.json('!esxcli system settings advanced list --tree /Net')
         self.assertEqual(['/Net/FollowHardwareMac'],
@@ -160,17 +135,6 @@ class TestAdvanced(base.HostCase):
 
 
 class TestOthers(base.HostCase):
-
-    def test_firewall(self) -> None:
-        line = 'firewall ruleset set --ruleset-id ntpClient '
-        self.ok(line + '--enabled true', line + '--allowed-all true')
-        self.assertEqual([{'Name': 'ntpClient', 'Enabled': True}], self.json(
-            'firewall ruleset list --ruleset-id ntpClient'))
-        self.ok(line + '--enabled false')
-        self.assertIn({'Name': 'ntpClient', 'Enabled': False},
-                      self.json('firewall ruleset list'))
-        self.refused('firewall ruleset set --ruleset-id x', 'not found')
-        self.refused('firewall ruleset list --ruleset-id x', 'not found')
 
     def test_welcome(self) -> None:
         self.ok('!esxcli system welcomemsg set --message "a b"')
@@ -202,6 +166,19 @@ class TestPrograms(base.HostCase):
             with self.subTest(rest=rest):
                 self.refused('!vim-cmd ' + rest, 'Invalid command')
 
+    def test_datastores(self) -> None:
+        self.host.datastores = ['datastore1', 'two']
+        line = '!vim-cmd hostsvc/datastore/rename '
+        self.ok(line + 'datastore1 "local 01"')
+        self.assertEqual(['local 01', 'two'], self.host.datastores)
+        for rest, why in (('datastore1 x', 'not found'),
+                          ('two "local 01"', 'already exists'),
+                          ('two a/b', 'Invalid datastore name'),
+                          ('two ""', 'Invalid datastore name'),
+                          (f'two {"a" * 43}', 'Invalid datastore name'),
+                          ('two', 'Invalid command')):
+            self.refused(line + rest, why)
+
     def test_certificates(self) -> None:
         self.assertEqual('localhost.localdomain', self.host.certificate)
         self.ok('!esxcli system hostname set --fqdn h1.example.com',
@@ -217,7 +194,27 @@ class TestPrograms(base.HostCase):
             self.refused('!sh ' + rest, 'not simulated')
 
     def test_logger(self) -> None:
-        self.ok('!logger -t x y')
+        self.ok('!logger -t x y z', '!logger w')
+        self.assertEqual([('x', 'y z'), ('', 'w')], self.host.log)
+        for rest in ('', '-t', '-t x', '-p user.info x', '-t x -s'):
+            self.refused('!logger ' + rest, 'no message')
+
+    def test_the_shell_logs_a_file(self) -> None:
+        self.host.write_file('/tmp/a.txt', 'all is well\n', 0o600)
+        self.ok("!sh -c 'logger -t x \"$(cat /tmp/a.txt)\"'")
+        self.assertEqual([('x', 'all is well')], self.host.log)
+
+    def test_scripts(self) -> None:
+        self.host.write_file('/tmp/a', '#!/bin/sh\n', 0o700)
+        self.ok('!sh /tmp/a', '!python -u /tmp/a')
+        self.assertEqual([(('sh', '/tmp/a'), '#!/bin/sh\n'),
+                          (('python', '-u', '/tmp/a'), '#!/bin/sh\n')],
+                         self.host.ran)
+        self.refused('!python /tmp/b', 'cannot open')
+        self.refused('!sh /tmp/b', 'not simulated')
+        # What is no package's own file, nobody runs but by its interpreter.
+        for argv in (['/tmp/a'], ['bash', '/tmp/a'], ['perl', '/tmp/a']):
+            self.assertEqual(127, self.host.run(argv)[0])
 
     def test_backup(self) -> None:
         for line in ('!/sbin/auto-backup.sh', '!sh /sbin/auto-backup.sh'):

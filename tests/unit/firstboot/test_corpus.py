@@ -24,6 +24,7 @@ import json
 import os
 import pathlib
 
+from esxi_img.firstboot import cloudconfig
 from esxi_img.firstboot import drive
 from esxi_img.firstboot import model
 from esxi_img.firstboot import nics
@@ -31,6 +32,7 @@ from esxi_img.firstboot import outcome
 from esxi_img.firstboot import present
 from esxi_img.firstboot import reading
 from esxi_img.firstboot import think
+from esxi_img.firstboot import wish
 from tests import base
 from tests.esxi import grammar
 
@@ -55,11 +57,18 @@ JUDGED = {
 }
 
 
+def said(case: str) -> tuple[model.Model, wish.Wishes]:
+    """All that a drive says, user data included."""
+    found = drive.read(str(CORPUS / case))
+    return reading.all_of(reading.model_of(found),
+                          cloudconfig.gather(found.files))
+
+
 @functools.lru_cache(None)
 def outcome_of(case: str) -> outcome.Outcome:
-    description = reading.model_of(drive.read(str(CORPUS / case)))
+    description, wishes = said(case)
     return think.outcome_of(description, nics.invent(description.network),
-                            None, model.Settings())
+                            None, model.Settings(), wishes)
 
 
 @functools.lru_cache(None)
@@ -213,8 +222,90 @@ class TestCorpus(base.TestCase):
         ids = {}
         for case in CASES:
             ids.setdefault(outcome_of(case).plan.id, []).append(case)
-            again = think.outcome_of(
-                reading.model_of(drive.read(str(CORPUS / case))),
-                outcome_of(case).nics, None, model.Settings())
+            description, wishes = said(case)
+            again = think.outcome_of(description, outcome_of(case).nics,
+                                     None, model.Settings(), wishes)
             self.assertEqual(outcome_of(case).plan.id, again.plan.id)
         self.assertGreater(len(ids), 50)
+
+
+class TestRemarks(base.TestCase):
+    """What the manifest remarks of the variants made by hand."""
+
+    NOBODY = 'nobody could log in'
+
+    def assert_outcome(self, case: str, name: str | None, scripts: list[str],
+                       *problems: str, folder: str = 'userdata') -> None:
+        """:param problems: a pattern of each, in order"""
+        found = outcome_of(f'{folder}-variants/{case}')
+        self.assertEqual(name, found.identity.hostname)
+        self.assertEqual(scripts, [
+            step.file.content for step in found.plan.steps
+            if step.file and step.name.startswith('script.')])
+        told = [f'{one.where}: {one.message}' for one in found.problems]
+        self.assertEqual(len(problems), len(told), told)
+        for pattern, text in zip(problems, told):
+            self.assertRegex(text, pattern)
+
+    def test_user_data(self) -> None:
+        for case, name, scripts, *problems in (
+                ('shebang-sh', 'ud', ['#!/bin/sh\nesxcli system '
+                                      'maintenanceMode set -e true\n']),
+                ('shebang-crlf', 'ud', ['#!/bin/sh\necho hi\n'],
+                 '^user_data: .*line ends'),
+                ('cloud-config-jinja', 'ud', [],
+                 '^user_data: .*Jinja.* not supported'),
+                ('gzip-mime', 'frommime', ['#!/bin/sh\necho one\n',
+                                           '#!/bin/sh\necho two\n']),
+                ('include', 'ud', [], '^user_data: #include'),
+                ('cloud-config-archive', 'arch', ['#!/bin/sh\necho hi\n']),
+                ('powershell', 'ud', [], '^user_data: .*Windows'),
+                ('binary', 'ud', [], '^user_data: binary'),
+                ('base64-again', 'b64', [], '^user_data: .*base64')):
+            with self.subTest(case):
+                self.assert_outcome(case, name, scripts, *problems,
+                                    self.NOBODY)
+
+    def test_scripts_run_by_the_shell(self) -> None:
+        for case in CASES:
+            for step in outcome_of(case).plan.steps:
+                if step.once:
+                    with self.subTest(case, step=step.name):
+                        self.assertEqual('sh', step.argv[0])
+
+    def test_metadata(self) -> None:
+        for case, name, *problems in (
+                ('hostname-missing-name-fqdn', 'esx07.dc1.example.com',
+                 self.NOBODY),
+                ('hostname-64plus', 'a' * 63 + '.example.com',
+                 'hostname: .* is no host name', self.NOBODY),
+                ('hostname-ip-like', 'host-10-0-0-5.openstacklocal',
+                 self.NOBODY),
+                ('public-keys-list', 'h'), ('public-keys-with-options', 'h'),
+                ('admin-pass-weak', 'h', 'admin_pass: .*refuse'),
+                ('admin-pass-empty', 'h', self.NOBODY),
+                ('nulls', None, 'hostname: no host name', self.NOBODY),
+                ('metal3-default', 'bmh-0', self.NOBODY),
+                ('bom-utf8', 'bom', self.NOBODY)):
+            with self.subTest(case):
+                self.assert_outcome(case, name, [], *problems,
+                                    folder='metadata')
+        for case, keys in (('public-keys-list', 1),
+                           ('public-keys-with-options', 2)):
+            self.assertEqual(keys, len(outcome_of(
+                f'metadata-variants/{case}').identity.ssh_keys))
+        self.assertEqual(outcome.ADMIN_PASS, outcome_of(
+            'metadata-variants/admin-pass-weak').root_password)
+
+    def test_user_data_do_not_touch_the_network(self) -> None:
+        for case in CASES:
+            description, _ = said(case)
+            found = outcome_of(case)
+            plain = think.outcome_of(description, found.nics, None,
+                                     model.Settings())
+            with self.subTest(case):
+                self.assertEqual(plain.network, found.network)
+                names = {step.name for step in found.plan.steps}
+                self.assertLessEqual(
+                    {step.name for step in plain.plan.steps
+                     if step.name != 'hostname'}, names)
