@@ -26,8 +26,11 @@ def path() -> str:
 
     :raises EnvironmentFailed: the elements are not there
     """
-    checkout = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    candidates = [os.path.join(checkout, 'elements'), *_installed()]
+    above = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    # The second is where "pip install --target" puts them: its record is
+    # wrong, and names a folder that may be anybody's.
+    candidates = [os.path.join(above, 'elements'),
+                  os.path.join(above, SHARE), *_installed()]
     for candidate in candidates:
         if os.path.isfile(os.path.join(candidate, MARK)):
             return os.path.realpath(candidate)

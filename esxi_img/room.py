@@ -88,7 +88,7 @@ def check(needs: Needs) -> None:
         status = os.statvfs(names[device])
         free = status.f_bavail * status.f_frsize
         if free < count + SPARE:
-            problems.append(f'{names[device]}: has {free} bytes free, '
+            problems.append(f'folder {names[device]}: has {free} bytes free, '
                             f'{count + SPARE} are needed')
     if problems:
         raise errors.EnvironmentFailed(

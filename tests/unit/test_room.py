@@ -125,7 +125,7 @@ class CheckTests(RoomCase):
         self.free = {1: 1024 + SPARE}
         room.check([('/a', 1024)])
         self.free = {1: 512 + SPARE}
-        self.assertIn(f'/a: has {512 + SPARE} bytes free, {1024 + SPARE} are '
+        self.assertIn(f'folder /a: has {512 + SPARE} bytes free, {1024 + SPARE} are '
                       'needed', str(self.refused([('/a', 1024)])))
 
     def test_sum_of_a_disk(self):
@@ -136,7 +136,7 @@ class CheckTests(RoomCase):
         self.free[1] = 6656 + SPARE
         error = self.refused(needs)
         self.assertEqual(
-            (f'/a: has {6656 + SPARE} bytes free, {7000 + SPARE} are '
+            (f'folder /a: has {6656 + SPARE} bytes free, {7000 + SPARE} are '
              'needed',), error.problems)
         self.assertEqual(4, error.exit_code)
         self.assertRegex(error.hint, 'TMP_?DIR')
@@ -146,7 +146,7 @@ class CheckTests(RoomCase):
         self.place(a=1, b=2, c=3)
         self.free = {1: 0, 2: 1 << 40, 3: 512}
         error = self.refused([('/a', 1), ('/b', 2), ('/c', 3)])
-        self.assertEqual(['/a', '/c'], [
+        self.assertEqual(['folder /a', 'folder /c'], [
             problem.partition(':')[0] for problem in error.problems])
 
     def test_nothing_needed(self):
