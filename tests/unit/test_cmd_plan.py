@@ -155,7 +155,7 @@ class PlanTests(base.TestCase):
                 (('--installed', bare), made_up, '8.0.3'),
                 (('--installed', installed, '--nics', listed), given,
                  '8.0.3')):
-            nics, known, _ = self.thought(*argv)
+            nics, known, *_ = self.thought(*argv)
             self.assertEqual((nic,), nics, argv)
             self.assertEqual(version, known and known.version, argv)
             if known:
@@ -165,7 +165,7 @@ class PlanTests(base.TestCase):
         text = json.dumps(NICS)
         for data in (text.encode(), text.encode('utf-8-sig'),
                      text.encode('utf-16')):
-            nics, _, _ = self.thought('--nics', self.file(data))
+            nics, *_ = self.thought('--nics', self.file(data))
             self.assertEqual((host.Nic('vmnic7', MAC, True),), nics)
 
     def test_odd_facts_are_a_problem_of_the_plan(self):

@@ -31,7 +31,8 @@ WRITTEN = {'build.json', 'settings.json', 'installed.json',
            'installer.jsonl', 'firstboot/__init__.py',
            'firstboot/__main__.py', 'firstboot/apply.py'}
 DRIVE = {'drive/openstack/latest/meta_data.json',
-         'drive/openstack/latest/network_data.json'}
+         'drive/openstack/latest/network_data.json',
+         'drive/wishes.json'}
 
 
 def tree(folder: pathlib.Path) -> dict[str, bytes]:
@@ -496,5 +497,5 @@ class TestTheDriveInMemory(TestCase):
         folder = self.host.install(NAA)
         self.assertEqual(0, self.post())
         self.assertEqual(
-            WRITTEN | {'drive/openstack/latest/meta_data.json'},
+            WRITTEN | DRIVE - {'drive/openstack/latest/network_data.json'},
             set(tree(folder / 'esxiimg')))
