@@ -10,11 +10,17 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'ext'))
+
 project = 'esxi-img'
 copyright = 'the authors of esxi-img'
 extensions = [
     'openstackdocstheme',
     'oslo_config.sphinxext',
+    'vmware_esxi_keys',
 ]
 # The theme's own says that the text is under another licence than ours.
 templates_path = ['_templates']

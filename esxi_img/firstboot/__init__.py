@@ -12,5 +12,6 @@
 
 """What runs in the installer and on the host.
 
-Nothing yet: the image installs ESXi and leaves it as its kickstart says.
+What a config drive says becomes a value, that and the facts of the host a
+plan, and the plan what is done; see docs/source/user/firstboot.rst.
 """
