@@ -113,6 +113,9 @@ def problems(request: Request, hooks: collections.abc.Mapping[
         if kind in NO_DISK:
             found.append(f'-t {kind}: would not hold the disk; take raw or '
                          'qcow2')
+    if 'no-final-image' in request.elements:
+        found.append('element no-final-image: the image is all that there '
+                     'is to build')
     if request.block_device:
         found.append('DIB_BLOCK_DEVICE_CONFIG is set: the layout of the disk '
                      'is that of element block-device-esxi')

@@ -61,7 +61,7 @@ def check(environ: Environ) -> None:
     hooks = {name: os.listdir(path)
              for name, path in request.elements.items()}
     problems = dib.problems(request, hooks)
-    iso = environ.get(environment.ISO, '')
+    iso = environ.get(environment.ISO, '').strip()
     if not iso:
         problems.append(f'{environment.ISO} is not set: it is the path or '
                         'URL of the ESXi installer ISO')
@@ -98,9 +98,9 @@ def unpack(environ: Environ, iso: str, report: report_module.Report) -> None:
     build.tell(recipe, report)
     files = sum(file.size for file in recipe.given.source.files)
     scratch = files + files // 16 + SCRATCH
-    if recipe.given.options.image_size and (
+    # It gives the file system for the tree the size that it was told.
+    if environ.get(environment.SIZE) and (
             recipe.given.options.image_bytes < scratch):
-        # It gives the same size to the file system for the tree.
         raise errors.RequestError(
             f'--image-size {recipe.given.options.image_size:g}: '
             'disk-image-create needs '

@@ -110,6 +110,18 @@ class TestUrl(dib.TestCase):
                 self.assertEqual(asked, self.asked)
                 self.assertEqual([], self.cached())
 
+    def test_what_is_no_iso_is_not_kept(self) -> None:
+        """As by its date it would be newer than what comes after it."""
+        iso = self.site / 'a' / 'esxi.iso'
+        iso.rename(self.site / 'good.iso')
+        iso.write_text('<html>Log in, please</html>')
+        self.refused('not an ISO 9660 image', *dib.RAW,
+                     DIB_ESXI_ISO=f'{self.url}/a/esxi.iso\n',
+                     DIB_IMAGE_CACHE=self.cache)
+        self.assertEqual([], self.cached())
+        (self.site / 'good.iso').replace(iso)
+        self.fetched('/a/esxi.iso', self.cli())
+
     def test_not_fetched_for_nothing(self) -> None:
         """What is wrong otherwise is told before."""
         self.refused('no[.]cfg', DIB_ESXI_ISO=f'{self.url}/a/esxi.iso',

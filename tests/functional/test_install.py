@@ -84,7 +84,9 @@ def drive(meta: object = META, network: object = NETWORK
     latest = 'openstack/latest/'
     return {latest + 'meta_data.json': json.dumps(meta).encode(),
             latest + 'network_data.json': json.dumps(network).encode(),
-            latest + 'user_data': SECRETS['user data'].encode(),
+            # A comment: nothing is to be done, and nothing to be kept.
+            latest + 'user_data': (
+                f'#cloud-config\n# {SECRETS["user data"]}\n'.encode()),
             latest + 'vendor_data.json': json.dumps(
                 {'a': SECRETS['vendor data']}).encode()}
 

@@ -218,6 +218,16 @@ class SameTests(ElementCase):
             DIB_ESXI_INSTALL_DISK='firstdisk=local',
             DIB_ESXI_INSTALL_OPTION='novmfsondisk')
 
+    def test_image_size_of_a_file(self) -> None:
+        # Of which diskimage-builder does not know.
+        size = round(len(self.run_program()[1]) / 2 ** 30 * 1.001, 6)
+        path = self.tmp() / 'conf'
+        path.write_text(f'[DEFAULT]\nimage_size = {size}\n')
+        made = self.fresh(DIB_ESXI_CONFIG_FILE=str(path)).begin().install()
+        wanted_id, wanted = self.run_program(image_size=size)
+        self.assertEqual(wanted_id, made.write())
+        self.assert_same_bytes(wanted, made.image.read_bytes())
+
     def test_image_size(self) -> None:
         for size in ('0.0625', '0.125'):
             made = self.fresh(DIB_IMAGE_SIZE=size).begin().install()
