@@ -152,10 +152,10 @@ class InspectTests(base.TestCase):
             (self.offset('esxiimg.tgz') + 300, b'damaged')))
 
     def test_odd_bundles(self):
-        self.assertIn('KS.CFG is missing', self.bundle(
-            lambda tar: linked(tar, b'esxiimg/KS.CFG')))
-        self.assertIn('build.json is missing', self.bundle(
-            lambda tar: linked(tar, b'esxiimg/build.json')))
+        for name in ('KS.CFG', 'build.json'):
+            self.assertIn(f'esxiimg/{name} in it is not a file', self.bundle(
+                lambda tar, name=name: linked(
+                    tar, f'esxiimg/{name}'.encode())))
 
     def test_includes(self):
         # Two letters swapped: the header's checksum stays right.

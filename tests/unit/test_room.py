@@ -125,7 +125,8 @@ class CheckTests(RoomCase):
         self.free = {1: 1024 + SPARE}
         room.check([('/a', 1024)])
         self.free = {1: 512 + SPARE}
-        self.assertIn(f'folder /a: has {512 + SPARE} bytes free, {1024 + SPARE} are '
+        self.assertIn(f'folder /a: has {512 + SPARE} bytes free, '
+                      f'{1024 + SPARE} are '
                       'needed', str(self.refused([('/a', 1024)])))
 
     def test_sum_of_a_disk(self):
