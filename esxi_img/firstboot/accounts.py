@@ -40,12 +40,28 @@ _BY_PASSWORD = ('passwordauthentication', 'kbdinteractiveauthentication')
 
 def accounts(have: host.Host, wishes: wish.Wishes) -> List[steps.Step]:
     """The accounts, each of which stands or falls alone."""
+    heir = _heir(wishes) if wishes.disable_root else None
     return [step for account in wishes.accounts
-            for step in _account(have, account)]
+            for step in _account(have, account, account is heir)]
 
 
-def _account(have: host.Host, account: wish.Account) -> List[steps.Step]:
-    """Without a password that anybody knows, a key is the only way in."""
+def _heir(wishes: wish.Wishes) -> Optional[wish.Account]:
+    """Who can do by SSH what root did, from anywhere.
+
+    What the options of a key forbid, nobody looks at; and ESXi's own store
+    has no keys with options.
+    """
+    return next((one for one in wishes.accounts if one.admin and not all(
+        map(sshkeys.options, one.ssh_keys))), None)
+
+
+def _account(have: host.Host, account: wish.Account, is_heir: bool
+             ) -> List[steps.Step]:
+    """Without a password that anybody knows, a key is the only way in.
+
+    :param is_heir: root is kept out behind the last of the steps, so none
+        of them may fail
+    """
     name, why, group = account.name, account.where, _group(account)
     about = syscommands.plain(account.description) or _DESCRIPTION
     # The name alone may be a word of another's description.
@@ -60,17 +76,18 @@ def _account(have: host.Host, account: wish.Account) -> List[steps.Step]:
             f'{group}.keys', why=why, on_fail=steps.STOP, group=group,
             blind=True,
             file=steps.File(_KEYS.format(name), content, _KEYS_MODE)))
-    if not release.before(have.version, _CONFIG_STORE_SINCE):
-        result += [
-            steps.Step(f'{group}.key.{number}',
-                       commands.ssh_key(line, name), why, group=group,
-                       optional=True, blind=True)
-            for number, line in enumerate(account.ssh_keys, 1)
-            if not sshkeys.options(line)]
     if account.admin:
         result.append(steps.Step(
             f'{group}.admin', syscommands.administrator(name), why,
             steps.STOP, group=group, blind=True))
+    if not release.before(have.version, _CONFIG_STORE_SINCE):
+        result += [
+            steps.Step(f'{group}.key.{number}',
+                       commands.ssh_key(line, name), why,
+                       steps.STOP if is_heir else steps.CONTINUE,
+                       group=group, optional=not is_heir, blind=True)
+            for number, line in enumerate(account.ssh_keys, 1)
+            if not sshkeys.options(line)]
     return result
 
 
@@ -99,12 +116,12 @@ def sshd(have: host.Host, wishes: wish.Wishes
         result += [_option(word, 'no', _PWAUTH) for word in _BY_PASSWORD]
     if not wishes.disable_root:
         return result, []
-    heir = next((one for one in wishes.accounts
-                 if one.admin and one.ssh_keys), None)
+    heir = _heir(wishes)
     if heir is None:
         return result, [model.Problem(
             _DISABLE_ROOT, 'root can still log in by SSH, as no user with '
-            'the administrator role and a key could do so instead')]
+            'the administrator role and a key without options could do so '
+            'instead')]
     return [*result, _option('permitrootlogin', 'no', _DISABLE_ROOT,
                              _group(heir))], []
 

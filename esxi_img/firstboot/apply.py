@@ -35,6 +35,7 @@ from typing import Sequence
 from typing import Tuple
 
 from . import carried
+from . import cloudconfig
 from . import collect
 from . import commands
 from . import drive
@@ -70,7 +71,16 @@ class Expired(BaseException):
     """The last resort: first boot takes too long, and nobody knows why."""
 
 
-_Said = Tuple[model.Model, wish.Wishes]
+@dataclass(frozen=True)
+class _Said:
+    """What the saved drive says.
+
+    :param lost: what user data say is not there any more
+    """
+
+    model: model.Model
+    wishes: wish.Wishes
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,17 +99,17 @@ def apply(run: Run, places: place.Places) -> int:
     kept = records.Records(places.home, None, version)
     try:
         description = _description(places)
-        if description is None and _has_ended(places):
+        if _has_ended(places, description):
             # Nothing is left to do, and the records tell how it went.
             return _ended_before(run, places)
-        said, wishes = description or (model.Model(problems=(model.Problem(
+        said = description or _Said(model.Model(problems=(model.Problem(
             'drive', 'the host was installed without a config drive'),)),
             wish.Wishes())
-        kept = records.Records(places.home, said.identity.instance_id,
+        kept = records.Records(places.home, said.model.identity.instance_id,
                                version)
-        kept.begin(None, said.problems)
+        kept.begin(None, said.model.problems)
         for later in reversed(range(ROUNDS)):
-            thought = _think(run, places, said, wishes)
+            thought = _think(run, places, said)
             kept.begin(thought.outcome.plan.id, thought.problems)
             done = execute.execute(
                 thought.outcome.plan,
@@ -109,7 +119,8 @@ def apply(run: Run, places: place.Places) -> int:
             if not any(one.result == records.UNDO_FAILED for one in done):
                 break
         how = _status(description, thought, done)
-        kept.end(how)
+        # At once: the host may be about to restart.
+        kept.end(how, _removed(_opaque(places)))
     except (Exception, Expired) as error:
         # The outermost loop: whatever it was, the state has to say it.
         kept.end(records.FAILED, (model.Problem(
@@ -128,8 +139,8 @@ def apply(run: Run, places: place.Places) -> int:
 
 def planned(run: Run, places: place.Places, as_json: bool) -> str:
     """What apply() would do now, as text."""
-    said, wishes = _description(places) or (model.Model(), wish.Wishes())
-    thought = _think(run, places, said, wishes)
+    thought = _think(run, places, _description(places) or _Said(
+        model.Model(), wish.Wishes()))
     return json.dumps(present.as_json(thought.outcome), indent=2) + '\n' \
         if as_json else present.as_text(thought.outcome)
 
@@ -163,25 +174,33 @@ def _description(places: place.Places) -> Optional[_Said]:
         return None
     path = places.own(place.DRIVE, place.WISHES)
     if not os.path.exists(path):
-        return replace(said, problems=(*said.problems, model.Problem(
-            place.WISHES, 'went when first boot stopped before, and with it '
-            'what user data say'))), wish.Wishes()
-    return reading.all_of(said, carried.decode(
-        place.read(path, carried.LIMIT)))
+        return _Said(replace(said, problems=(*said.problems, model.Problem(
+            place.WISHES, 'is not there: nothing of user data is done now'
+            ))), wish.Wishes(), True)
+    gathered = carried.decode(place.read(path, carried.LIMIT))
+    return _Said(*reading.all_of(said, gathered),
+                 gathered == carried.decode(None))
 
 
 def _state(places: place.Places) -> Dict[str, Any]:
     return place.read_json(places.own(records.STATE))
 
 
-def _has_ended(places: place.Places) -> bool:
-    """Whether a run came to its end here, after which the drive goes."""
-    return _state(places).get('status') in (
+def _has_ended(places: place.Places, description: Optional[_Said]) -> bool:
+    """Whether a run came to its end here, after which the drive goes.
+
+    Before the drive went what user data say; a run that was stopped, which
+    counts as failed, leaves the rest for another.
+    """
+    status = _state(places).get('status')
+    if description and description.lost:
+        return status in (records.OK, records.PARTIAL)
+    return description is None and status in (
         records.OK, records.PARTIAL, records.FAILED)
 
 
 def _ended_before(run: Run, places: place.Places) -> int:
-    _removed(_opaque(places))
+    _removed([*_opaque(places), *_remains(places)])
     how = _state(places)['status']
     run(('logger', '-t', 'esxi-img', f'first boot: it ended before: {how}'),
         10.0)
@@ -194,8 +213,7 @@ def _collected(run: Run, places: place.Places
                            functools.partial(_read, places))
 
 
-def _think(run: Run, places: place.Places, description: model.Model,
-           wishes: wish.Wishes) -> _Thought:
+def _think(run: Run, places: place.Places, said: _Said) -> _Thought:
     have, problems, complete = _collected(run, places)
     if not complete:
         problems += (model.Problem(
@@ -204,7 +222,7 @@ def _think(run: Run, places: place.Places, description: model.Model,
         places.own('settings.json')))
     installed = place.read_json(places.own('installed.json'))
     found = think.outcome_of(
-        description, have.nics, have, build_side, wishes,
+        said.model, have.nics, have, build_side, said.wishes,
         root_password=str(installed.get('root_password') or outcome.NONE),
         leave_network=not complete)
     return _Thought(found, (*problems, *found.problems), complete)
@@ -214,19 +232,21 @@ def _status(description: Optional[_Said], thought: _Thought,
             done: Sequence[execute.Done]) -> str:
     """FAILED unless management is known to be as described.
 
+    Without what user data say it is PARTIAL at best.
+
     :param done: of the plan's steps so far
     """
     if description is None:
         return records.FAILED
-    described = description[0].network is not None
+    described = description.model.network is not None
     names = {one.name for one in done}
     so_far = steps.Plan(tuple(step for step in thought.outcome.plan.steps
                               if step.name in names))
     how = execute.status_of(so_far, done,
                             thought.outcome.fallback and described)
-    if thought.complete or how != records.OK:
-        return how
-    return records.FAILED if described else records.PARTIAL
+    if how == records.OK and not thought.complete:
+        how = records.FAILED if described else records.PARTIAL
+    return records.PARTIAL if how == records.OK and description.lost else how
 
 
 def _effects(run: Run, places: place.Places, kept: records.Records,
@@ -320,9 +340,11 @@ def _removed(paths: Iterable[str]) -> List[model.Problem]:
 
 
 def _opaque(places: place.Places) -> Sequence[str]:
-    """What the user wrote."""
-    return [*(os.path.join(folder, place.WISHES)
-              for folder in _folders(places, place.DRIVE)),
+    """What the user wrote; where nobody did, it is left for another run."""
+    nothing = carried.encode(cloudconfig.Gathered())[0]
+    wishes = (os.path.join(folder, place.WISHES)
+              for folder in _folders(places, place.DRIVE))
+    return [*(path for path in wishes if place.read(path) != nothing),
             places.path(payload.SCRIPTS)]
 
 

@@ -25,6 +25,7 @@ from typing import List
 from typing import Optional
 from typing import Tuple
 
+from . import sshkeys
 from . import userdata
 from . import wishvalue
 from .cloudconfig import Gathered
@@ -33,9 +34,15 @@ from .model import Problem
 _WHOLE = 'whole'
 _WHETHER = 'whether'
 _NAMED = 'named'
+_PUBLIC = 'public'
 
-_USER = frozenset({'gecos', 'groups', 'lock_passwd', 'name',
-                   'ssh_authorized_keys', 'sudo'})
+_USER = {
+    'gecos': _WHOLE,
+    'groups': _WHOLE,
+    'lock_passwd': _WHOLE,
+    'name': _WHOLE,
+    'ssh_authorized_keys': _PUBLIC,
+    'sudo': _WHOLE}
 _KEYS = {
     'bootcmd': _WHOLE,
     'disable_root': _WHOLE,
@@ -58,7 +65,7 @@ _KEYS = {
     'prefer_fqdn_over_hostname': _WHOLE,
     'preserve_hostname': _WHOLE,
     'runcmd': _WHOLE,
-    'ssh_authorized_keys': _WHOLE,
+    'ssh_authorized_keys': _PUBLIC,
     'ssh_pwauth': _WHOLE,
     'users': _NAMED,
     'vmware_esxi': {
@@ -83,20 +90,37 @@ _KEYS = {
 """What goes, and of an object, or of each object in a list, which keys."""
 
 
-LIMIT = 32 << 20
-"""Bytes of the file: all that the parts may have, in base64."""
+LIMIT = 8 << 20
+"""Bytes of the file; a bootbank has room for it."""
+
+# Lone surrogates, which YAML and JSON can spell, must not stop it.
+_SURROGATES = 'surrogatepass'
 
 
-def encode(gathered: Gathered) -> bytes:
-    """What first boot may know, as the file that it reads."""
-    return json.dumps(to_json(gathered)).encode('ascii')
+def encode(gathered: Gathered) -> Tuple[bytes, Tuple[Problem, ...]]:
+    """What first boot may know, as the file that it reads.
+
+    :return: at most LIMIT bytes, and what they had to leave out
+    """
+    data = bytearray()
+    # Piece by piece, for aliases of YAML make much of little.
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(
+            to_json(gathered)):
+        data += piece.encode('utf-8', _SURROGATES)
+        if len(data) > LIMIT:
+            problem = Problem('user_data', (
+                f'more than {LIMIT >> 20} MiB as JSON, together with vendor '
+                'data: first boot does nothing of it'))
+            return encode(Gathered(problems=(problem,)))[0], (problem,)
+    return bytes(data), ()
 
 
 def decode(data: Optional[bytes]) -> Gathered:
     """The same again; of a file that is damaged only that it is."""
     try:
         # jsonfile.py's limits are for what others write.
-        return from_json(json.loads((data or b'').decode('ascii')))
+        return from_json(json.loads((data or b'').decode(
+            'utf-8', _SURROGATES)))
     except (ValueError, RecursionError):
         pass
     return Gathered(problems=(Problem(
@@ -133,6 +157,8 @@ def _kept(value: Any, keys: Any) -> Any:
         return True
     if keys == _NAMED:
         return _users(value)
+    if keys == _PUBLIC:
+        return _public(value)
     if isinstance(value, list):
         return [_kept(one, keys) for one in value]
     if isinstance(value, dict):
@@ -147,13 +173,38 @@ def _users(value: Any) -> Any:
         return {name: _user(one) if isinstance(one, dict)
                 else wishvalue.truth(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_user(one) if isinstance(one, dict) else one for one in value]
+        return [_listed(one) for one in value]
+    return value
+
+
+def _listed(value: Any) -> Any:
+    """An item of ``users``: an account, names, or what is neither."""
+    if isinstance(value, dict):
+        return _user(value)
+    if isinstance(value, list):
+        return [one for one in value if isinstance(one, str)]
     return value
 
 
 def _user(value: Dict[str, Any]) -> Dict[str, Any]:
-    return {key: one for key, one in value.items()
-            if key.replace('-', '_').strip() in _USER}
+    named = [(key, key.replace('-', '_').strip()) for key in value]
+    return {key: _kept(value[key], _USER[name]) for key, name in named
+            if name in _USER}
+
+
+def _public(value: Any) -> Any:
+    """Of SSH keys the public ones, each in its place for the messages."""
+    if isinstance(value, list):
+        return [_lines(one) for one in value[:wishvalue.ITEMS_MAX]]
+    return _lines(value) if isinstance(value, str) else None
+
+
+def _lines(value: Any) -> str:
+    text = wishvalue.Entry({'': value}, '', []).text('') or ''
+    kept = '\n'.join(line if sshkeys.lines(line)[0] else ''
+                     for line in text.split('\n'))
+    # No copy, of which aliases of YAML would make many.
+    return text if kept == text else kept.rstrip('\n')
 
 
 def _of_part(part: userdata.Part) -> Dict[str, str]:

@@ -105,7 +105,7 @@ def execute(plan: steps.Plan, effects: Effects,
 
     :param deadline: as the clock has it; only what takes back goes on after
         it, for UNDO_TIME; what is done once, and a report, have their own
-        time, for which it waits
+        time, for which it waits, and a report is sent after it, too
     :param again: another call follows if something could not be taken back,
         so what is done once waits for that one
     :returns: one for each step in the plan's order, and after a step whose
@@ -185,7 +185,7 @@ class _Work:
             self._stop(step.group)
 
     def _is_left_out(self, step: steps.Step) -> bool:
-        if self._is_over() or step.group in self._stopped:
+        if self._is_over(step) or step.group in self._stopped:
             return True
         if _has_own_time(step) and self._again and any(
                 one.result == UNDO_FAILED for one in self.done):
@@ -194,14 +194,15 @@ class _Work:
             and step.argv[:len(_NETWORK)] == _NETWORK \
             and step.argv[:len(_FIREWALL)] != _FIREWALL
 
-    def _is_over(self) -> bool:
-        return self._clock() >= self._deadline
+    def _is_over(self, step: steps.Step) -> bool:
+        # That the time was too short is worth a report, too.
+        return self._clock() >= self._deadline and step.report is None
 
     def _attempt(self, step: steps.Step
                  ) -> Tuple[str, Optional[running.Result]]:
         if step.blind and step.id in self._finished or self._is_done(step):
             return SAME, None
-        if self._is_over():
+        if self._is_over(step):
             return SKIPPED, None
         self._begun.append(step)
         if step.file:

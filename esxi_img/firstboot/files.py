@@ -17,6 +17,8 @@ import stat
 
 from . import steps
 
+_ZEROS = bytes(1 << 16)
+
 
 def write(file: steps.File) -> None:
     """Write a file of a plan; one that is there is written in place.
@@ -25,7 +27,8 @@ def write(file: steps.File) -> None:
     sticky bit; nobody says what it makes of a rename.
 
     What is to be appended is, unless the file ends with it already; if it
-    cannot be, the file is as it was.
+    cannot be, the file is as it was.  So is its mode if none is said: ESXi
+    runs local.sh only while it is executable.
 
     :raises OSError: it cannot be written
     :raises ValueError: no file can have such a name or content
@@ -34,13 +37,15 @@ def write(file: steps.File) -> None:
     data = file.content.encode('utf-8', 'surrogateescape')
     if not os.path.isfile(file.path) or \
             os.path.islink(file.path) and not file.append:
-        replace(file.path, data, file.mode)
+        replace(file.path, data,
+                steps.MODE if file.mode is None else file.mode)
         return
     how = os.O_RDWR | os.O_APPEND if file.append else \
         os.O_WRONLY | os.O_TRUNC
     fd = os.open(file.path, how | os.O_CLOEXEC)
     try:
-        _chmod(fd, file.mode | _sticky(file.path))
+        if file.mode is not None:
+            _chmod(fd, file.mode | _sticky(file.path))
         if file.append:
             _append(fd, data)
         else:
@@ -66,11 +71,14 @@ def _append(fd: int, data: bytes) -> None:
 def replace(path: str, data: bytes, mode: int) -> None:
     """Write beside the file, then rename; missing folders are made.
 
+    What was written in vain is overwritten: it may be secret, and the disk
+    outlives it.
+
     :raises OSError: it cannot be written; what was there is as it was
     """
     _make(os.path.dirname(path))
     beside = path + '.new'
-    _remove(beside)
+    _discard(beside)
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
                  mode)
     try:
@@ -82,8 +90,24 @@ def replace(path: str, data: bytes, mode: int) -> None:
             os.close(fd)
         os.replace(beside, path)
     except BaseException:
-        _remove(beside)
+        _discard(beside)
         raise
+
+
+def overwrite(path: str) -> None:
+    """Put zeros in the place of a file's content.
+
+    :raises OSError: something may still be there; or it is a link
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW
+                 | os.O_CLOEXEC)
+    try:
+        left = os.fstat(fd).st_size
+        while left > 0:
+            left -= os.write(fd, _ZEROS[:left])
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _make(folder: str) -> None:
@@ -120,7 +144,12 @@ def _read(fd: int, size: int) -> bytes:
         return file.read(size)
 
 
-def _remove(path: str) -> None:
+def _discard(path: str) -> None:
+    try:
+        overwrite(path)
+    except OSError:
+        # It is not there, a link, or on a disk that takes nothing.
+        pass
     try:
         os.unlink(path)
     except FileNotFoundError:

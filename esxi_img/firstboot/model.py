@@ -16,7 +16,6 @@ Nouns only: what should be done about them is the plan's business.
 """
 
 from dataclasses import dataclass
-from dataclasses import field
 from typing import Optional
 from typing import Tuple
 

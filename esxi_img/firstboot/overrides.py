@@ -32,13 +32,11 @@ def teamed(network: host.Network, switches: Iterable[wish.Switch]
     described; IP hash knows no standby, so there all of them are active.
 
     :param network: as it should be
-    :returns: the same where nothing can be done, and why
+    :returns: the same where nothing can be done, and why; that a switch is
+        not there is tuning.switches()'s to say
     """
     wished = {one.name: one for one in switches if one.load_balancing}
-    problems = [model.Problem(
-        _WHERE, f'{ascii(name[:60])} is no switch of this host, so its '
-        'teaming is not set')
-        for name in wished if network.vswitch(name) is None]
+    problems: List[model.Problem] = []
     found = []
     for switch in network.vswitches:
         one = wished.get(switch.name)
@@ -47,10 +45,23 @@ def teamed(network: host.Network, switches: Iterable[wish.Switch]
                 _WHERE, f'{switch.name} has no NIC that is described, so its '
                 'teaming is left as it is'))
         elif one and one.load_balancing:
-            switch = replace(switch, teaming=_teaming(
-                switch, one.load_balancing))
+            teaming = _teaming(switch, one.load_balancing)
+            if _cuts_off(switch, teaming):
+                problems.append(model.Problem(
+                    _WHERE, f'{switch.name} has iphash, and bears '
+                    'management: without a static port channel on the '
+                    'physical switch nobody reaches the host'))
+            switch = replace(switch, teaming=teaming)
         found.append(switch)
     return replace(network, vswitches=tuple(found)), problems
+
+
+def _cuts_off(switch: host.VSwitch, teaming: host.Teaming) -> bool:
+    """It is not the network data that ask for a port channel."""
+    is_new = switch.teaming is None \
+        or switch.teaming.load_balancing != host.IPHASH
+    return (switch.name == host.MANAGEMENT_SWITCH and is_new
+            and teaming.load_balancing == host.IPHASH)
 
 
 def _teaming(switch: host.VSwitch, load_balancing: str) -> host.Teaming:

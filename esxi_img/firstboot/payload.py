@@ -12,10 +12,13 @@
 
 """Steps for what users bring themselves, and for the end of first boot."""
 
+import re
 from typing import Dict
 from typing import List
 from typing import Optional
+from typing import Tuple
 
+from . import model
 from . import steps
 from . import syscommands
 from . import wish
@@ -24,20 +27,33 @@ SCRIPTS = '/tmp/esxi-img/scripts'  # nosec B108
 """The folder of what users brought to run once, in memory.  It may hold
 secrets: who ends first boot removes it."""
 
+# Runs what follows.  Its output is nobody's, and a process that it leaves
+# behind must not die of writing to whom has gone.
+_UNHEARD = ('sh', '-c', 'exec "$@" >/dev/null 2>&1', 'sh')
+
 # Seconds: for the log, whose service may hang; for each call home with the
-# pause behind it, and for all of them.
+# firewall before it and the pause behind it, and for all of them.
 _LOG = 30
-_CALL = 33
+_CALL = 40
 _CALLS = 600
 # What follows needs some time before the host goes down.
 _LEAST_DELAY = 60
 _REASON = 'power_state of cloud-config'
+_HOME = 'cloud-config:phone_home'
+_PORT = re.compile(r'[A-Za-z]+://(?:[^][/?]*|\[[^]]*\]):([0-9]+)')
+_RULESET_PORTS = (80, 443)
+# ESXi saves it at a backup only; all else that users may write to is a disk.
+_IN_MEMORY = '/etc/'
 
 
 def files(wishes: wish.Wishes) -> List[steps.Step]:
-    """The users' files, in their order: one may append to another."""
+    """The users' files, in their order: one may append to another.
+
+    What is on a disk is not appended to again, whatever came between.
+    """
     return [steps.Step(
         f'file.{number}', why=one.where, blind=True,
+        once=one.append and not one.path.startswith(_IN_MEMORY),
         file=steps.File(one.path, one.content, one.mode, one.append))
         for number, one in enumerate(wishes.files, 1)]
 
@@ -56,7 +72,8 @@ def scripts(wishes: wish.Wishes) -> List[steps.Step]:
             steps.Step(f'{group}.write', why=script.where,
                        on_fail=steps.STOP, group=group,
                        file=steps.File(path, script.content, 0o700)),
-            steps.Step(group, (*script.interpreter, path), script.where,
+            steps.Step(group, (*_UNHEARD, *script.interpreter, path),
+                       script.where,
                        timeout=wishes.esxi.script_timeout, retries=0,
                        group=group, once=True)]
     return result
@@ -78,22 +95,29 @@ def final_message(wishes: wish.Wishes) -> List[steps.Step]:
 
 
 def report(wishes: wish.Wishes, name: Optional[str],
-           instance_id: Optional[str]) -> List[steps.Step]:
+           instance_id: Optional[str]
+           ) -> Tuple[List[steps.Step], List[model.Problem]]:
     """The call home, with those of its fields that are known by now.
 
     :param name: of the host, with or without a domain; None: not known
     """
     home = wishes.phone_home
     if home is None:
-        return []
+        return [], []
     known = _known(name, instance_id)
+    problems = []
+    named = _PORT.match(home.url.reveal())
+    if named and int(named[1]) not in _RULESET_PORTS:
+        problems.append(model.Problem(
+            _HOME, f'port {named[1]} is none that a ruleset of ESXi passes: '
+            'the firewall is off during each call'))
     return [steps.Step(
-        'phone_home', why='cloud-config:phone_home', retries=0, once=True,
+        'phone_home', why=_HOME, retries=0, once=True,
         timeout=min(_CALL * home.tries, _CALLS),
         report=steps.Report(
             home.url.reveal(), home.post,
             tuple((one, known[one]) for one in home.post if one in known),
-            home.tries))]
+            home.tries))], problems
 
 
 def _known(name: Optional[str], instance_id: Optional[str]

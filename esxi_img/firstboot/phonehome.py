@@ -16,7 +16,6 @@ The form is that of cloud-init's phone_home.  Neither the URL nor an answer
 is told to anybody else: not even the name of a host may stand in a reason.
 """
 
-import base64
 from dataclasses import dataclass
 from dataclasses import field
 import http.client
@@ -48,10 +47,11 @@ TRIES = 3
 ALWAYS = ('status', 'problems')
 """Fields that are sent whether they are asked for or not."""
 
+_NO_TIME = 'no time was left'
 # Of a field that nobody knows, in the words of cloud-init.
 _UNKNOWN = 'N/A'
 _HOST_KEYS = {f'pub_key_{kind}': f'/etc/ssh/ssh_host_{kind}_key.pub'
-              for kind in ('dsa', 'rsa', 'ecdsa', 'ed25519')}
+              for kind in ('rsa', 'ecdsa', 'ed25519')}
 
 _PORTS = {'http': 80, 'https': 443}
 _INSTANCE = re.compile(r'\$(?:\{INSTANCE_ID\}|INSTANCE_ID(?![A-Za-z0-9_]))')
@@ -101,9 +101,9 @@ def send(report: steps.Report, values: Mapping[str, str], run: Run,
          seconds: float, ca: str) -> Optional[str]:
     """Send a report; None if it was taken, else why not.
 
-    The firewall passes it meanwhile, and is closed again whatever happens.
-    A redirect is not followed: most turn a POST into a GET, which would
-    deliver nothing.
+    The firewall passes it during each try, and is closed again whatever
+    happens.  A redirect is not followed: most turn a POST into a GET, which
+    would deliver nothing.
 
     :param values: of fields, besides those that the report knows
     :param seconds: for all but closing the firewall
@@ -116,14 +116,10 @@ def send(report: steps.Report, values: Mapping[str, str], run: Run,
     except _Unfit as unfit:
         return str(unfit)
     closing: List[steps.Argv] = []
-    closed = False
-    try:
-        _open(run, call.port, closing)
-        why = _tries(call, report.tries, until)
-    finally:
-        closed = _close(run, closing)
-    return why if closed else '; '.join(filter(None, (
-        why, 'the firewall was opened for it, and could not be closed')))
+    why = _tries(call, report.tries, until, run, closing)
+    return '; '.join(filter(None, (
+        why, 'the firewall was opened for it, and could not be closed'))) \
+        if closing else why
 
 
 def _call(report: steps.Report, values: Mapping[str, str], ca: str
@@ -139,11 +135,6 @@ def _call(report: steps.Report, values: Mapping[str, str], ca: str
         report.url))
     headers = {'Content-Type': 'application/x-www-form-urlencoded',
                'User-Agent': 'esxi-img', 'Connection': 'close'}
-    if parts.username is not None:
-        login = ':'.join(map(urllib.parse.unquote, (
-            parts.username, parts.password or '')))
-        headers['Authorization'] = \
-            'Basic ' + base64.b64encode(login.encode()).decode()
     target = urllib.parse.urlunsplit(
         ('', '', parts.path or '/', parts.query, ''))
     return _Call(parts.hostname or '', port,
@@ -188,15 +179,25 @@ def _tls(ca: str) -> Any:
     return context
 
 
-def _tries(call: _Call, tries: int, until: float) -> Optional[str]:
-    why: Optional[str] = 'no time was left'
+def _tries(call: _Call, tries: int, until: float, run: Run,
+           closing: List[steps.Argv]) -> Optional[str]:
+    """Why the last one failed, if it did.
+
+    :param closing: gets the commands for the firewall that failed
+    """
+    why: Optional[str] = _NO_TIME
     for number in range(tries):
         if number:
             time.sleep(max(0.0, min(PAUSE, until - time.monotonic())))
-        left = until - time.monotonic()
-        if left <= 0:
+        if until - time.monotonic() <= 0:
             break
-        why, again = _judged(_bounded(call, min(CALL, left)))
+        try:
+            _open(run, call.port, closing)
+            left = until - time.monotonic()
+            why, again = _judged(_bounded(call, min(CALL, left))) \
+                if left > 0 else (_NO_TIME, False)
+        finally:
+            _close(run, closing)
         if not again:
             break
     return why
@@ -316,11 +317,13 @@ def _asked(run: Run, before: str, *words: str) -> Optional[str]:
     return found.group(1).lower() if found and answer.status == 0 else None
 
 
-def _close(run: Run, closing: Sequence[steps.Argv]) -> bool:
-    """Take back, last first, whatever happens; whether all is as before."""
+def _close(run: Run, closing: List[steps.Argv]) -> None:
+    """Take back, last first, whatever happens.
+
+    :param closing: keeps the commands that failed, for the next time
+    """
     stopped: Optional[BaseException] = None
-    closed = True
-    for argv in reversed(closing):
+    for argv in tuple(reversed(closing)):
         status: Optional[int] = None
         for number in range(TRIES):
             try:
@@ -331,8 +334,7 @@ def _close(run: Run, closing: Sequence[steps.Argv]) -> bool:
                 # Even the last resort does not leave it open.
                 stopped = error
             if status == 0:
+                closing.remove(argv)
                 break
-        closed = closed and status == 0
     if stopped:
         raise stopped
-    return closed

@@ -37,7 +37,6 @@ WISHES = 'wishes.json'
 
 # Bytes; no file of ours, and no boot.cfg, is larger.
 LIMIT = 4 << 20
-_ZEROS = bytes(1 << 16)
 
 
 @dataclass(frozen=True)
@@ -158,20 +157,9 @@ def _destroy(path: str, errors: List[OSError]) -> None:
     except OSError as error:
         errors.append(error)
         return
-    for action in (_overwrite, os.unlink):
+    for action in (files.overwrite, os.unlink):
         try:
             if action is os.unlink or stat.S_ISREG(mode):
                 action(path)
         except OSError as error:
             errors.append(error)
-
-
-def _overwrite(path: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        left = os.fstat(fd).st_size
-        while left > 0:
-            left -= os.write(fd, _ZEROS[:left])
-        os.fsync(fd)
-    finally:
-        os.close(fd)

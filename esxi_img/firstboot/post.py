@@ -39,6 +39,9 @@ from .running import Run
 
 # Both copies of the boot sector of FAT32, in sectors of either size.
 _HEAD = 1 << 16
+# Prints Enabled or Disabled.
+_SECURE_BOOT = '/usr/lib/vmware/secureboot/bin/secureBoot.py', '-s'
+_SECONDS = 20.0
 
 _Installed = Tuple[disks.Disk, List[bootbanks.Bank]]
 
@@ -64,7 +67,8 @@ def _post(run: Run, places: place.Places, say: log.Log) -> int:
         return 1
     disk, banks = found
     say.say(f'installed on {disk.name}')
-    done = [_fill(bank, build, before, places, say) for bank in banks]
+    wishes = _wishes(run, places, say)
+    done = [_fill(bank, build, before, wishes, places, say) for bank in banks]
     disarmed = _disarm(disk, build, before, places, say)
     # Last, so that it tells of all that.
     journal = place.read(places.journal) or b''
@@ -116,8 +120,8 @@ def _told(line: str) -> Optional[str]:
 
 
 def _fill(bank: bootbanks.Bank, build: Dict[str, Any],
-          before: Dict[str, Any], places: place.Places, say: log.Log
-          ) -> bool:
+          before: Dict[str, Any], wishes: Dict[str, bytes],
+          places: place.Places, say: log.Log) -> bool:
     """Put our files into a bootbank, and the kernel options.
 
     Plain files: what is named in modules= would have to be signed.
@@ -132,7 +136,7 @@ def _fill(bank: bootbanks.Bank, build: Dict[str, Any],
         return False
     say.say(f'first boot is in {target}')
     try:
-        _copy(target, _wishes(places))
+        _copy(target, wishes)
     except OSError as error:
         # Without them, but not without the network.
         say.say(f'problem: {bank.folder}: no user data: {error.strerror}')
@@ -149,14 +153,17 @@ def _fill(bank: bootbanks.Bank, build: Dict[str, Any],
     return True
 
 
-def _wishes(places: place.Places) -> Dict[str, bytes]:
-    """What the user wrote, as large as it may be."""
-    try:
-        found = drive.read(places.drive)
-    except drive.Unreadable:
+def _wishes(run: Run, places: place.Places, say: log.Log
+            ) -> Dict[str, bytes]:
+    """What pre has kept of user data, unless nobody would ever remove it."""
+    if run(_SECURE_BOOT, _SECONDS).output.strip() == 'Enabled':
+        say.say('problem: Secure Boot is enabled, with which ESXi runs no '
+                'first boot: what user data say for it is not done')
         return {}
-    return {os.path.join(place.DRIVE, place.WISHES): carried.encode(
-        reading.gathered_of(found.files))}
+    data = place.read(os.path.join(places.drive, place.WISHES),
+                      carried.LIMIT)
+    return {} if data is None else {
+        os.path.join(place.DRIVE, place.WISHES): data}
 
 
 def _take_back(target: str) -> None:

@@ -29,6 +29,8 @@ from typing import Sequence
 from typing import Tuple
 
 from . import bootbanks
+from . import carried
+from . import cloudconfig
 from . import disks
 from . import drive
 from . import files
@@ -69,6 +71,12 @@ _INSTALL = re.compile('install [ -~]+')
 _CRYPTED = 'rootpw --iscrypted'
 _ROOTPW = re.compile('rootpw [!-~]+( [!-~]+)*')
 
+# Of the image's kickstart: what makes it take our network and licence, and
+# the commands that set a licence.
+_INCLUDES = ('%include', 'include')
+_NETWORK = '/tmp/esxiimg/network.cfg'  # nosec B108
+_SERIALS = ('serialnum', 'vmserialnum')
+
 
 def pre(run: Run, places: place.Places) -> int:
     """Stage the files that the kickstart includes; the exit status.
@@ -84,7 +92,8 @@ def pre(run: Run, places: place.Places) -> int:
     found = finding.find(ours.found, disks.cdroms(places.root), run,
                          places.volumes)
     _report(found, seen, ours, say)
-    description, wishes = _said(found.drive)
+    description, gathered, wishes = _said(found.drive)
+    serial, unlicensed = _license(wishes, place.read(places.own('KS.CFG')))
     rootpw, root_password = _rootpw(description.identity, wishes, build_side,
                                     places, say)
     result = think.outcome_of(description, _nics(run, say), None, build_side,
@@ -92,8 +101,11 @@ def pre(run: Run, places: place.Places) -> int:
     install = _install(build, ours, found, say)
     _stage(places, {
         'disk': install or '# no disk: see the messages of esxi-img',
-        'network': '\n'.join([result.kickstart[1], *_license(wishes)]),
+        'network': '\n'.join([result.kickstart[1], *serial]),
         'rootpw': rootpw})
+    if found.drive:
+        _carry(replace(gathered, problems=(
+            *gathered.problems, *unlicensed)), places, say)
     _keep(places, ours, found, {
         'disk': ours.found.disk.name if ours.found else None,
         'install': install, 'root_password': root_password,
@@ -102,23 +114,58 @@ def pre(run: Run, places: place.Places) -> int:
     say.say(install or 'no disk is installed on')
     say.say(result.kickstart[1])
     say.say(f'root password: {root_password}')
-    say.problems((*found.problems, *result.problems))
+    say.problems((*found.problems, *unlicensed, *result.problems))
     return 0
 
 
 def _said(found: Optional[drive.Drive]
-          ) -> Tuple[model.Model, wish.Wishes]:
-    """All that the drive says, with the problems of both."""
+          ) -> Tuple[model.Model, cloudconfig.Gathered, wish.Wishes]:
+    """All that the drive says.
+
+    :return: the description has all problems, what is gathered those of the
+        wishes, too: first boot sees too little to find them again
+    """
     if found is None:
-        return model.Model(problems=(
-            model.Problem('drive', 'no config drive'),)), wish.Wishes()
-    return reading.all_of(reading.model_of(found),
-                          reading.gathered_of(found.files))
+        nothing = model.Problem('drive', 'no config drive')
+        return (model.Model(problems=(nothing,)), cloudconfig.Gathered(),
+                wish.Wishes())
+    said = reading.model_of(found)
+    gathered = reading.gathered_of(found.files)
+    users, wishes = reading.all_of(model.Model(), gathered)
+    return (replace(said, problems=(*said.problems, *users.problems)),
+            replace(gathered, problems=users.problems), wishes)
 
 
-def _license(wishes: wish.Wishes) -> Iterator[str]:
-    if wishes.esxi.license:
-        yield installer.serialnum(wishes.esxi.license.reveal())
+def _license(wishes: wish.Wishes, kickstart: Optional[bytes]
+             ) -> Tuple[Tuple[str, ...], Tuple[model.Problem, ...]]:
+    """The command that sets the licence, if the kickstart has room for it.
+
+    :param kickstart: None: it cannot be read
+    """
+    if not wishes.esxi.license:
+        return (), ()
+    commands = list(_commands(kickstart or b''))
+    why = ''
+    if any(words[0] in _SERIALS for words in commands):
+        why = 'has a licence of its own'
+    elif kickstart is not None and not any(
+            words[0] in _INCLUDES and _NETWORK in words for words in commands):
+        why = 'has a network command of its own, and does not include ours'
+    if why:
+        return (), (model.Problem('vmware_esxi.license', (
+            f'not set: the kickstart of the image {why}')),)
+    return (installer.serialnum(wishes.esxi.license.reveal()),), ()
+
+
+def _commands(kickstart: bytes) -> Iterator[List[str]]:
+    """The words of each line before the first script."""
+    for line in kickstart.decode('utf-8', 'replace').split('\n'):
+        words = [word.strip('"\'') for word in line.split()]
+        if words and words[0].startswith('%') and words[0] not in (
+                *_INCLUDES, '%end'):
+            return
+        if words:
+            yield words
 
 
 def _forget(places: place.Places) -> None:
@@ -277,6 +324,24 @@ def _stage(places: place.Places, lines: Dict[str, str]) -> None:
     for name, line in lines.items():
         files.replace(os.path.join(places.staged, f'{name}.cfg'),
                       f'{line}\n'.encode('ascii'), 0o600)
+
+
+def _carry(gathered: cloudconfig.Gathered, places: place.Places,
+           say: log.Log) -> None:
+    """Write what post puts on the bootbanks of what user data say.
+
+    Like reading.py: whatever they bring up may not cost the network.
+    """
+    path = os.path.join(places.drive, place.WISHES)
+    try:
+        data, problems = carried.encode(gathered)
+        files.replace(path, data, 0o600)
+    except Exception as error:
+        why = getattr(error, 'strerror', None) or type(error).__name__
+        say.say(f'problem: {place.WISHES}: cannot be kept, so first boot '
+                f'does nothing of user data: {why}')
+    else:
+        say.problems(problems)
 
 
 def _keep(places: place.Places, ours: disks.Ours, found: finding.Found,

@@ -74,7 +74,6 @@ class Records:
         self._folder = folder
         self._instance_id = instance_id
         self._clock = clock
-        self._secrets: Set[str] = set()
         self._problems: List[model.Problem] = []
         self._journal = self._read()
         self._state: Dict[str, Any] = {
@@ -105,14 +104,13 @@ class Records:
         :param status: of its command; None: there was none, or it was ended
         :param error: what the command said
         """
-        self._secrets.update(filter(None, step.secrets))
         seconds = round(seconds, 1)
         self._journal.append({
             'time': self._now(), 'instance_id': self._instance_id,
             'plan_id': self._state['plan_id'], 'step': step.name,
             'id': step.id, 'result': result, 'status': status,
             'seconds': seconds,
-            'error': self._starred(error.strip())[-_ERROR:]})
+            'error': error.strip()[-_ERROR:]})
         self._journal = fitted(self._journal, LIMIT, self._now())
         self._state['steps'].append(
             {'name': step.name, 'result': result, 'seconds': seconds})
@@ -156,16 +154,18 @@ class Records:
     def ended(self) -> Dict[str, str]:
         """How steps of this instance came to an end, by their ids.
 
-        OK, FAILED or TIMEOUT, each at the first time.  No backup matters:
-        what must not happen twice is not undone by being forgotten.  Where
-        no instance is known this journal is still that of one installation.
+        OK, FAILED or TIMEOUT, each at the first time; SAME, which was OK,
+        where a full journal has lost that.  No backup matters: what must
+        not happen twice is not undone by being forgotten.  Where no
+        instance is known this journal is still that of one installation.
         """
         found: Dict[str, str] = {}
         for entry in self._journal:
             id_, result = entry.get('id'), entry.get('result')
-            if isinstance(id_, str) and result in (OK, FAILED, TIMEOUT) \
+            if isinstance(id_, str) \
+                    and result in (OK, SAME, FAILED, TIMEOUT) \
                     and entry.get('instance_id') == self._instance_id:
-                found.setdefault(id_, str(result))
+                found.setdefault(id_, OK if result == SAME else str(result))
         return found
 
     def tell(self, problems: Iterable[model.Problem]) -> None:
@@ -184,12 +184,6 @@ class Records:
     def _add(self, problems: Iterable[model.Problem]) -> None:
         self._problems = list(dict.fromkeys((*self._problems, *problems)))
 
-    def _starred(self, text: str) -> str:
-        # The longest first: a shorter one may be a part of it.
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, '***')
-        return text
-
     def _write_state(self) -> None:
         self._write(STATE)
 
@@ -204,8 +198,7 @@ class Records:
     def _content(self, name: str) -> bytes:
         if name == JOURNAL:
             return b''.join(map(_line, self._journal))
-        problems = [{'where': self._starred(one.where),
-                     'message': self._starred(one.message)}
+        problems = [{'where': one.where, 'message': one.message}
                     for one in self._problems]
         state = {**self._state, 'problems': problems}
         return (json.dumps(state, indent=1) + '\n').encode('ascii')

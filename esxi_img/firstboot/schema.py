@@ -77,19 +77,15 @@ def shown(path: Path) -> str:
 
 
 def _without(value: Any, paths: List[Path]) -> Any:
-    """The value but for what the paths name."""
-    if isinstance(value, dict):
-        return {key: _without(item, _below(paths, key))
-                for key, item in value.items() if (key,) not in paths}
-    if isinstance(value, list):
-        return [_without(item, _below(paths, number))
-                for number, item in enumerate(value)
-                if (number,) not in paths]
-    return value
-
-
-def _below(paths: List[Path], step: Any) -> List[Path]:
-    return [path[1:] for path in paths if path[0] == step]
+    """The value but for what the paths, each of a step or more, name."""
+    below: Dict[Any, List[Path]] = {}
+    for path in paths:
+        below.setdefault(path[0], []).append(path[1:])
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    kept = [(step, _without(item, below[step]) if step in below else item)
+            for step, item in items if () not in below.get(step, ())]
+    return dict(kept) if isinstance(value, dict) else [
+        item for _, item in kept]
 
 
 def _errors(value: Any, schema: Schema, path: Path) -> Iterator[Error]:

@@ -12,21 +12,27 @@
 
 """Steps for all but the network: names, keys, services, certificates."""
 
+from typing import Iterable
 from typing import List
 from typing import Optional
+from typing import Tuple
 
 from . import commands
 from . import host
 from . import model
+from . import release
 from . import sshkeys
 from . import steps
+from . import wish
 
 KEYS = '/etc/ssh/keys-root/authorized_keys'
 _HOSTNAME = 'meta_data.json:hostname'
 _KEYS = 'meta_data.json:public_keys'
+_USERS_KEYS = 'cloud-config:ssh_authorized_keys'
+_USERS_SERVICE = 'cloud-config:vmware_esxi.{}'
 _DNS = 'network_data.json:services'
 _SEARCH = 'network_data.json:dns_search'
-_KEY_SINCE = 8
+_CONFIG_STORE_SINCE = 8
 
 
 def hostname(have: host.Host, name: Optional[str], why: str = _HOSTNAME
@@ -67,47 +73,63 @@ def resolver(have: host.Network, want: host.Network, fallback: bool
     return result
 
 
-def keys(have: host.Host, wanted: List[str]) -> List[steps.Step]:
+def keys(have: host.Host, described: Iterable[str],
+         wished: Iterable[str] = ()) -> List[steps.Step]:
     """Root's SSH keys: in the file, and where ESXi 8 keeps its own.
 
     It is not settled which of the two outlives a restart of which release,
     so it is both.  The ConfigStore knows nothing of a key's options, so it
     gets no key that has any.
+
+    :param described: keys of the metadata
+    :param wished: keys of users
     """
-    missing = [line for line in wanted if line not in have.ssh_keys]
+    ours = dict.fromkeys(described, _KEYS)
+    why = {line: ours.get(line, _USERS_KEYS)
+           for line in sshkeys.unique([*ours, *wished])}
+    missing = [line for line in why if line not in have.ssh_keys]
     if not missing:
         return []
     content = ''.join(f'{line}\n' for line in (*have.ssh_keys, *missing))
-    result = [steps.Step('ssh.keys', why=_KEYS,
+    whys = dict.fromkeys(why[line] for line in missing)
+    result = [steps.Step('ssh.keys', why=', '.join(whys),
                          file=steps.File(KEYS, content))]
-    if _major(have.version) >= _KEY_SINCE:
+    if not release.before(have.version, _CONFIG_STORE_SINCE):
         result += [steps.Step(f'ssh.key.{number}', commands.ssh_key(line),
-                              _KEYS, optional=True)
+                              why[line], optional=True)
                    for number, line in enumerate(missing, 1)
                    if not sshkeys.options(line)]
     return result
 
 
-def _major(version: Optional[str]) -> int:
-    """The first number of a version; of an unknown one, that of a new one."""
-    first = (version or '').partition('.')[0]
-    return int(first) if first.isascii() and first.isdigit() \
-        else _KEY_SINCE
+def services(have: host.Host, settings: model.Settings,
+             wished: wish.Esxi = wish.Esxi()) -> List[steps.Step]:
+    """SSH and the shell.
 
+    A build that has one of them off leaves it alone, for the kickstart may
+    have turned it on; a user who says so has it turned off.
 
-def services(have: host.Host, settings: model.Settings) -> List[steps.Step]:
-    """SSH and the shell, as the build wants them."""
+    :param settings: what the build says, but for what users say
+    :param wished: what users say
+    """
     result = []
-    for wish, is_on, name, service in (
-            (settings.ssh, have.ssh, 'ssh', 'ssh'),
-            (settings.shell, have.shell, 'shell', 'esx_shell')):
-        if wish and not is_on:
-            why = f'the image was built with {name} on'
-            result += [
-                steps.Step(f'{name}.{verb}',
-                           commands.hostsvc(f'{verb}_{service}'), why,
-                           blind=is_on is None)
-                for verb in ('enable', 'start')]
+    for wanted, said, is_on, name, service in (
+            (settings.ssh, wished.ssh, have.ssh, 'ssh', 'ssh'),
+            (settings.shell, wished.shell, have.shell, 'shell',
+             'esx_shell')):
+        why = f'the image was built with {name} on' if said is None \
+            else _USERS_SERVICE.format(name)
+        verbs: Tuple[str, ...] = ()
+        if wanted and not is_on:
+            verbs = 'enable', 'start'
+        elif said is False and is_on is not False:
+            verbs = 'disable', 'stop'
+        result += [
+            steps.Step(f'{name}.{verb}',
+                       commands.hostsvc(f'{verb}_{service}'), why,
+                       # What does not run cannot be stopped.
+                       optional=verb == 'stop', blind=is_on is None)
+            for verb in verbs]
     if (settings.ssh or settings.shell) and have.shell_warning is not False:
         result.append(steps.Step(
             'shell.warning',

@@ -20,7 +20,6 @@ import re
 from typing import Any
 from typing import Dict
 from typing import List
-from typing import Mapping
 from typing import Optional
 from typing import Tuple
 
@@ -33,6 +32,9 @@ Argv = Tuple[str, ...]
 TIMEOUT = 120
 RETRIES = 2
 
+# Of a new file of which nobody said it, as cloud-init has it.
+MODE = 0o644
+
 # Stands for a password that is made when the step runs and then forgotten.
 RANDOM = '(random)'
 
@@ -43,13 +45,13 @@ class File:
 
     :param path: absolute, on the host
     :param content: bytes that are no UTF-8 as surrogateescape has them
-    :param mode: permission bits
+    :param mode: permission bits; None: as they are, or MODE
     :param append: put it behind what is there
     """
 
     path: str
     content: str = field(repr=False)
-    mode: int = 0o600
+    mode: Optional[int] = 0o600
     append: bool = False
 
 
@@ -101,7 +103,6 @@ class Step:
         noted and does not count
     :param blind: no fact tells whether it is done, so only the journal does
     :param once: it came to an end, so it is not run again, however it ended
-    :param secrets: arguments to show as stars
     :param report: instead of a command or a file
     """
 
@@ -119,27 +120,23 @@ class Step:
     once: bool = False
     file: Optional[File] = None
     report: Optional[Report] = None
-    secrets: Tuple[str, ...] = field(default=(), repr=False)
 
     def shown(self) -> str:
         """The command as one would type it, or the file's name."""
         if self.file:
-            return '{} {} (mode {:o})'.format(
-                'append to' if self.file.append else 'write',
-                self.file.path, self.file.mode)
+            mode = '' if self.file.mode is None \
+                else f' (mode {self.file.mode:o})'
+            how = 'append to' if self.file.append else 'write'
+            return f'{how} {self.file.path}{mode}'
         if self.report:
             return 'POST {} to ***'.format(', '.join(self.report.fields))
-        return ' '.join(map(_quoted, self._starred(self.argv)))
-
-    def _starred(self, argv: Argv) -> List[str]:
-        return ['***' if word in (*self.secrets, RANDOM) else word
-                for word in argv]
+        return ' '.join(map(_quoted, _starred(self.argv)))
 
     def as_json(self) -> Dict[str, Any]:
-        """All but secrets and contents of files."""
+        """All but contents of files, and where a report goes."""
         result: Dict[str, Any] = {
             'name': self.name,
-            'argv': self._starred(self.argv),
+            'argv': _starred(self.argv),
             'why': self.why,
             'on_fail': self.on_fail,
             'timeout': self.timeout,
@@ -148,14 +145,15 @@ class Step:
             'blind': self.blind,
             'once': self.once,
             'group': self.group,
-            'undo': [self._starred(argv) for argv in self.undo],
+            'undo': [_starred(argv) for argv in self.undo],
             'probe': None}
         if self.probe:
-            result['probe'] = {'argv': self._starred(self.probe.argv),
+            result['probe'] = {'argv': _starred(self.probe.argv),
                                'expect': list(self.probe.expect)}
         if self.file:
             result['file'] = {'path': self.file.path,
-                              'mode': '{:04o}'.format(self.file.mode),
+                              'mode': None if self.file.mode is None
+                              else f'{self.file.mode:04o}',
                               'append': self.file.append}
         if self.report:
             result['report'] = {'fields': list(self.report.fields),
@@ -164,9 +162,13 @@ class Step:
 
     @property
     def id(self) -> str:
-        """The sha256 of all that the step does, contents included."""
-        return _digest(json.dumps({**self.as_json(), **_digests(self)},
-                                  sort_keys=True, separators=(',', ':')))
+        """The sha256 of all that may be shown of the step.
+
+        A digest of anything else could be guessed from, and what an
+        installation is told never changes.
+        """
+        return _digest(json.dumps(self.as_json(), sort_keys=True,
+                                  separators=(',', ':')))
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,12 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """The sha256 of all that the plan does."""
+        """The sha256 of its steps' ids."""
         return _digest(' '.join(step.id for step in self.steps))
+
+
+def _starred(argv: Argv) -> List[str]:
+    return ['***' if word == RANDOM else word for word in argv]
 
 
 def _quoted(word: str) -> str:
@@ -186,14 +192,6 @@ def _quoted(word: str) -> str:
     if re.fullmatch(r'[A-Za-z0-9@%+=:,./_-]+|\*\*\*', word):
         return word
     return "'" + word.replace("'", "'\\''") + "'"
-
-
-def _digests(step: Step) -> Mapping[str, object]:
-    content = step.file.content if step.file else ''
-    report = [step.report.url, *map(list, step.report.values)] \
-        if step.report else []
-    return {'content': _digest(content), 'report': _digest(str(report)),
-            'secrets': [_digest(secret) for secret in step.secrets]}
 
 
 def _digest(text: str) -> str:

@@ -67,13 +67,15 @@ def outcome_of(description: model.Model, nics: Tuple[host.Nic, ...],
         others = [*services.resolver(have.network, wanted.network,
                                      wanted.fallback),
                   *wiring.routes(have.network, wanted.network)]
-    users = userland.steps(have, identity, wishes)
+    users = userland.steps(have, identity, wishes, wanted.network,
+                           settings.ssh)
     done = [*network,
             *services.hostname(have, identity.hostname,
                                *_why(description.identity, wishes)),
             *others,
-            *services.keys(have, list(identity.ssh_keys)),
-            *services.services(have, settings),
+            *services.keys(have, description.identity.ssh_keys,
+                           wishes.ssh_keys),
+            *services.services(have, settings, wishes.esxi),
             *users.settings,
             *services.certificate(have, identity.hostname)]
     if users.scripts:
@@ -83,9 +85,11 @@ def outcome_of(description: model.Model, nics: Tuple[host.Nic, ...],
     done += services.backup(done)
     root_password = root_password or _root_password(identity, settings,
                                                     wishes)
-    problems = (*_told(description.problems, wishes), *wanted.problems,
+    problems = (*_told(description.problems, wishes),
+                *_unnamed(description.identity, wishes), *wanted.problems,
                 *found, *users.problems,
-                *_logins(identity, root_password, settings))
+                *_logins(identity, root_password, settings,
+                         wishes.accounts))
     return outcome.Outcome(
         identity, root_password, nics, wanted.network, wanted.fallback,
         installer.lines(install, license_key=wishes.esxi.license is not None),
@@ -94,12 +98,27 @@ def outcome_of(description: model.Model, nics: Tuple[host.Nic, ...],
 
 
 def _identity(said: model.Identity, wishes: wish.Wishes) -> model.Identity:
-    """Who the host is: vendor data, metadata, user data, the last first."""
-    name = wishes.name.text if wishes.name else said.hostname or (
-        wishes.vendor_name.text if wishes.vendor_name else None)
+    """Who the host is, and who may log in."""
     return replace(
-        said, hostname=None if wishes.preserve_hostname else name,
+        said, hostname=None if wishes.preserve_hostname
+        else _name(said, wishes),
         ssh_keys=sshkeys.unique([*said.ssh_keys, *wishes.ssh_keys]))
+
+
+def _name(said: model.Identity, wishes: wish.Wishes) -> Optional[str]:
+    """That of vendor data, metadata, user data, the last first."""
+    return wishes.name.text if wishes.name else said.hostname or (
+        wishes.vendor_name.text if wishes.vendor_name else None)
+
+
+def _unnamed(said: model.Identity, wishes: wish.Wishes
+             ) -> Iterator[model.Problem]:
+    """A host that was just installed has no name to preserve."""
+    name = _name(said, wishes)
+    if name and wishes.preserve_hostname:
+        yield model.Problem(
+            'cloud-config:preserve_hostname', f'the name {ascii(name)} is '
+            'not set, and the host has none but that of its installation')
 
 
 def _why(said: model.Identity, wishes: wish.Wishes) -> Iterator[str]:
@@ -146,14 +165,16 @@ def _root_password(identity: model.Identity, settings: model.Settings,
 
 
 def _logins(identity: model.Identity, root_password: str,
-            settings: model.Settings) -> Iterator[model.Problem]:
+            settings: model.Settings, accounts: Tuple[wish.Account, ...]
+            ) -> Iterator[model.Problem]:
     """Who can log in: nobody, or too many."""
-    keys = bool(identity.ssh_keys) and settings.ssh
-    if root_password == outcome.NONE and not keys:
+    has_key = bool(identity.ssh_keys) or any(
+        one.admin and one.ssh_keys for one in accounts)
+    if root_password == outcome.NONE and not (has_key and settings.ssh):
         yield model.Problem(
             'meta_data.json', 'nobody could log in: no admin_pass, no hash '
             'in the image, and ' + (
-                'SSH is off' if identity.ssh_keys else 'no SSH key'))
+                'SSH is off' if has_key else 'no SSH key'))
     if root_password == outcome.BUILD and settings.ssh:
         yield model.Problem(
             'meta_data.json:admin_pass', 'SSH is on, and the root password '

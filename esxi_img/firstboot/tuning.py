@@ -19,8 +19,10 @@ values from the next.
 
 import re
 from typing import Callable
+from typing import Dict
 from typing import Iterable
 from typing import List
+from typing import Mapping
 from typing import Tuple
 from typing import Union
 
@@ -34,6 +36,10 @@ from . import wish
 _KEY = 'cloud-config:vmware_esxi.'
 # As the installer labels the one that it makes.
 _DATASTORE = 'datastore1'
+_SSH = 'sshServer'
+# Rulesets that a host is managed by.
+_DOORS = {_SSH: 'the way in by SSH, which is on',
+          'vSphereClient': 'the way in of vCenter and of the Host Client'}
 
 _Steps = List[steps.Step]
 _Problems = List[model.Problem]
@@ -76,38 +82,85 @@ def _settings(kind: str, why: str,
     return result, problems
 
 
-def firewall(wishes: wish.Wishes) -> _Steps:
-    """Rulesets of the firewall, opened before others are closed."""
-    return [steps.Step(f'firewall.{name}', commands.ruleset(name, passes),
-                       _KEY + 'firewall', blind=True)
-            for name, passes in sorted(wishes.esxi.firewall,
-                                       key=lambda one: not one[1])]
+def firewall(wishes: wish.Wishes, vmks: Iterable[host.Vmk], ssh: bool
+             ) -> Tuple[_Steps, _Problems]:
+    """Rulesets of the firewall, opened before others are closed.
+
+    :param vmks: as they are and as they should be, which may fail
+    :param ssh: SSH should be on
+    """
+    why = _KEY + 'firewall'
+    asked = _asked_by(vmks)
+    result, problems = [], []
+    for name, passes in sorted(wishes.esxi.firewall,
+                               key=lambda one: not one[1]):
+        vmk = asked.get(name.lower())
+        if vmk and not passes:
+            problems.append(model.Problem(
+                why, f'{name} is left open, as {vmk} gets its address by it'))
+            continue
+        if not passes and name in _DOORS and (ssh or name != _SSH):
+            problems.append(model.Problem(
+                why, f'{name} is closed, and with it {_DOORS[name]}'))
+        result.append(steps.Step(f'firewall.{name}',
+                                 commands.ruleset(name, passes), why,
+                                 blind=True))
+    return result, problems
 
 
-def switches(wishes: wish.Wishes) -> _Steps:
+def _asked_by(vmks: Iterable[host.Vmk]) -> Mapping[str, str]:
+    """Of the rulesets for DHCP, in lower case, who is in need of it."""
+    found: Dict[str, str] = {}
+    for vmk in vmks:
+        if vmk.ipv4 == 'dhcp':
+            found.setdefault('dhcp', vmk.name)
+        if commands.asks_dhcpv6(vmk.ipv6_mode):
+            found.setdefault('dhcpv6', vmk.name)
+    return found
+
+
+def switches(wishes: wish.Wishes, network: host.Network
+             ) -> Tuple[_Steps, _Problems]:
     """What switches let pass, and how they find a failure.
 
-    The rest of their policy is overrides.teamed()'s, as is a problem about
-    a switch that nobody knows.
+    Their load balancing is overrides.teamed()'s.
+
+    :param network: as it should be
     """
-    result = []
+    result, problems = [], []
     for one in wishes.esxi.switches:
-        security = (one.promiscuous, one.mac_changes, one.forged_transmits)
-        if security != (None, None, None):
-            result.append(_policy(f'security.{one.name}',
-                                  commands.vswitch_security(one.name,
-                                                            *security)))
-        failover = (one.failure_detection, one.notify_switches, one.failback)
-        if failover == (None, None, None):
+        if network.vswitch(one.name) is None:
+            problems.append(model.Problem(
+                _KEY + 'vswitch', f'{ascii(one.name[:60])} is no switch of '
+                'this host: left out'))
             continue
-        name = f'failover.{one.name}'
-        result.append(_policy(name, commands.vswitch_failover(one.name,
-                                                              *failover)))
-        # The installer gives management's port group a policy of its own.
-        if one.name == host.MANAGEMENT_SWITCH:
-            result.append(_policy(f'{name}.portgroup',
-                                  commands.portgroup_failover(
-                                      host.MANAGEMENT_GROUP, *failover)))
+        if one.name == host.MANAGEMENT_SWITCH \
+                and one.failure_detection == 'beacon':
+            problems.append(model.Problem(
+                _KEY + 'vswitch', f'{one.name} sends beacons, and bears '
+                'management: with fewer than three NICs, or with iphash, '
+                'they may take links for failed that are not'))
+        result += _switch(one)
+    return result, problems
+
+
+def _switch(one: wish.Switch) -> _Steps:
+    result = []
+    security = (one.promiscuous, one.mac_changes, one.forged_transmits)
+    if security != (None, None, None):
+        result.append(_policy(f'security.{one.name}',
+                              commands.vswitch_security(one.name, *security)))
+    failover = (one.failure_detection, one.notify_switches, one.failback)
+    if failover == (None, None, None):
+        return result
+    name = f'failover.{one.name}'
+    result.append(_policy(name, commands.vswitch_failover(one.name,
+                                                          *failover)))
+    # The installer gives management's port group a policy of its own.
+    if one.name == host.MANAGEMENT_SWITCH:
+        result.append(_policy(f'{name}.portgroup',
+                              commands.portgroup_failover(
+                                  host.MANAGEMENT_GROUP, *failover)))
     return result
 
 

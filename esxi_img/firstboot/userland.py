@@ -44,8 +44,8 @@ class Userland:
     problems: Tuple[model.Problem, ...] = ()
 
 
-def steps(have: host.Host, identity: model.Identity, wishes: wish.Wishes
-          ) -> Userland:
+def steps(have: host.Host, identity: model.Identity, wishes: wish.Wishes,
+          network: host.Network, ssh: bool) -> Userland:
     """The steps for all wishes.
 
     A datastore has its label before a file is written to it.  What may shut
@@ -54,21 +54,26 @@ def steps(have: host.Host, identity: model.Identity, wishes: wish.Wishes
     start a virtual machine, and the call home tells of all but the end.
 
     :param identity: with the name that the host is going to have
+    :param network: as it should be
+    :param ssh: SSH should be on
     """
     ntp, ntp_problems = daemons.ntp(have, wishes)
     datastore, datastore_problems = tuning.datastore(wishes)
     advanced, advanced_problems = tuning.advanced(wishes)
     kernel, kernel_problems = tuning.kernel(wishes)
+    switches, switch_problems = tuning.switches(wishes, network)
+    firewall, firewall_problems = tuning.firewall(
+        wishes, (*have.network.vmks, *network.vmks), ssh)
     sshd, sshd_problems = accounts.sshd(have, wishes)
+    report, report_problems = payload.report(
+        wishes, identity.hostname or have.hostname, identity.instance_id)
     return Userland(
         (*datastore, *accounts.accounts(have, wishes), *ntp,
          *daemons.syslog(wishes), *advanced, *kernel,
-         *payload.files(wishes), *tuning.switches(wishes),
-         *tuning.firewall(wishes), *sshd),
+         *payload.files(wishes), *switches, *firewall, *sshd),
         tuple(payload.scripts(wishes)),
         (*tuning.maintenance(wishes), *payload.final_message(wishes),
-         *payload.report(wishes, identity.hostname or have.hostname,
-                         identity.instance_id),
-         *payload.power(wishes)),
+         *report, *payload.power(wishes)),
         (*datastore_problems, *ntp_problems, *advanced_problems,
-         *kernel_problems, *sshd_problems))
+         *kernel_problems, *switch_problems, *firewall_problems,
+         *sshd_problems, *report_problems))

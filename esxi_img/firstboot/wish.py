@@ -84,14 +84,14 @@ class WriteFile:
 
     :param path: absolute, without ``.`` and ``..``, and one that lasts
     :param content: the bytes as UTF-8 with surrogateescape; opaque
-    :param mode: permission bits
+    :param mode: permission bits; None: not said
     :param append: to what is there
     """
 
     path: str
     where: str
     content: str = field(repr=False)
-    mode: int = 0o644
+    mode: Optional[int] = None
     append: bool = False
 
 

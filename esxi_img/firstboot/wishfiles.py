@@ -25,7 +25,6 @@ from . import wishpaths
 from . import wishvalue
 from .wish import WriteFile
 
-MODE = 0o644
 # Where the mode that was meant cannot be told: the content may be a secret.
 MODE_UNCLEAR = 0o600
 MODE_MAX = 0o1777
@@ -157,11 +156,11 @@ _WAYS: Mapping[str, Callable[[bytes], Tuple[Optional[bytes], str]]] = {
     'base64': _from_base64, 'gzip': _from_gzip}
 
 
-def _mode(said: wishvalue.Entry) -> int:
+def _mode(said: wishvalue.Entry) -> Optional[int]:
     """A string is octal; a number is what YAML made of an octal one."""
     value = said.value('permissions')
     if value is None:
-        return MODE
+        return None
     try:
         mode, most = (value, 0o777) if wishvalue.is_integer(value) \
             else (int(value, 8), MODE_MAX)

@@ -37,8 +37,6 @@ KNOWN = frozenset({
     esxikeys.KEY})
 """The keys of a cloud-config that mean something here."""
 
-# What cloudconfig.py has used up.
-_USED = frozenset({'merge_how', 'merge_type'})
 # Of ssh_pwauth: as it is.
 _UNCHANGED = 'unchanged'
 
@@ -60,11 +58,12 @@ def wishes(gathered: cloudconfig.Gathered
         problems)
     prefer_fqdn = both.boolean('prefer_fqdn_over_hostname')
     accounts, keys = wishaccounts.accounts(both)
+    name = wishnames.name(user, prefer_fqdn)
     _tell_unknown(user, vendor, problems)
     return Wishes(
-        name=wishnames.name(user, prefer_fqdn),
+        name=name,
         vendor_name=wishnames.name(vendor, prefer_fqdn),
-        preserve_hostname=both.boolean('preserve_hostname') or False,
+        preserve_hostname=_preserves(user if name else both),
         password=wishpassword.password(user),
         vendor_password=wishpassword.password(vendor),
         ssh_keys=sshkeys.unique((*wishaccounts.keys(both), *keys)),
@@ -86,12 +85,20 @@ def wishes(gathered: cloudconfig.Gathered
         esxi=esxikeys.esxi(both)), tuple(problems)
 
 
+def _preserves(said: wishvalue.Config) -> bool:
+    """Whether the name stays.
+
+    :param said: of the user alone who says a name: no word of the vendor's
+        takes that away
+    """
+    return said.boolean('preserve_hostname') or False
+
+
 def _tell_unknown(user: wishvalue.Config, vendor: wishvalue.Config,
                   problems: List[Problem]) -> None:
     """Add one problem with all keys that mean nothing here."""
-    known = KNOWN | _USED
-    keys = {*user.others(known), *vendor.others(known)}
+    keys = {*user.others(KNOWN), *vendor.others(KNOWN)}
     if keys:
         problems.append(Problem(
-            wishvalue.USER if user.others(known) else wishvalue.VENDOR,
+            wishvalue.USER if user.others(KNOWN) else wishvalue.VENDOR,
             f'means nothing on ESXi: {wishvalue.names(keys)}'))

@@ -28,12 +28,17 @@ NAME_MAX = 255
 # Of files below /etc those that are known to come with the sticky bit.
 _LASTING = frozenset({'/etc/rc.local.d/local.sh'})
 
-# Files that a wrong word in locks everybody out, or takes the network away;
-# for what is in them there are keys, or the network data.
+# Files that a wrong word in locks everybody out, takes the network away or
+# keeps a service from starting; for what is in most of them there are keys,
+# or the network data.
 _BARRED = (
-    '/etc/group', '/etc/pam.d', '/etc/passwd', '/etc/resolv.conf',
-    '/etc/security', '/etc/shadow', '/etc/ssh', '/etc/vmware/configstore',
-    '/etc/vmware/esx.conf', '/etc/vmware/ssl')
+    '/etc/group', '/etc/init.d', '/etc/pam.d', '/etc/passwd',
+    '/etc/resolv.conf', '/etc/security', '/etc/shadow', '/etc/ssh',
+    '/etc/vmware/configstore', '/etc/vmware/esx.conf', '/etc/vmware/hostd',
+    '/etc/vmware/rhttpproxy', '/etc/vmware/ssl', '/etc/vmware/vpxa')
+# Beside it is rc.local.d, whose local.sh is there for users.
+_RC_LOCAL = '/etc/rc.local'
+_HOSTS = '/etc/hosts'
 # Of ESXi itself, on the disk that it was installed on.
 _SYSTEM = ('bootbank', 'osdata', 'locker')
 _OURS = 'esxiimg'
@@ -91,11 +96,14 @@ def _defect(path: str) -> Optional[str]:
 
 def _below_etc(path: str) -> Tuple[Optional[str], Optional[str]]:
     # passwd-, shadow-, configstore.db and the like as well.
-    if path.lower().startswith(_BARRED):
-        return None, ('a file that decides on logging in or on the network: '
-                      'left out')
+    if path.lower().startswith(_BARRED) or path.lower() == _RC_LOCAL:
+        return None, ('a file that decides on logging in, on the network or '
+                      'on what starts: left out')
     if path in _LASTING:
         return path, None
+    if path == _HOSTS:
+        return path, ("ESXi's services find the host itself by it, so one "
+                      'that lacks its name may stop them')
     return path, ('ESXi keeps files below /etc only if it came with them: '
                   'this one may be gone after a restart')
 

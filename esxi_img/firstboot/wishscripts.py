@@ -34,7 +34,8 @@ LINE_MAX = 256
 # Seen at work on ESXi, by these names (3.5 to 3.11 each call it python).
 _THERE = frozenset({'awk', 'sed', SHELL})
 _PYTHON = re.compile(r'python3?(\.[0-9]+)?')
-_PROGRAM = re.compile('[A-Za-z0-9_./+-]+')
+# A dash would make an option of it.
+_PROGRAM = re.compile('[A-Za-z0-9_./+][A-Za-z0-9_./+-]*')
 _ARGUMENT = re.compile('[!-~]+([ \t]+[!-~]+)*')
 
 

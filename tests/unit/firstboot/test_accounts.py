@@ -12,6 +12,8 @@
 
 """Steps for accounts and for the SSH server."""
 
+import dataclasses
+
 from esxi_img.firstboot import accounts
 from esxi_img.firstboot import host
 from esxi_img.firstboot import model
@@ -55,8 +57,8 @@ class TestAccounts(base.TestCase):
     def test_all_of_it(self) -> None:
         found = planned(OPS)
         self.assertEqual(
-            ['account.ops', 'account.ops.keys', 'account.ops.key.1',
-             'account.ops.admin'], [step.name for step in found])
+            ['account.ops', 'account.ops.keys', 'account.ops.admin',
+             'account.ops.key.1'], [step.name for step in found])
         self.assertEqual({}, legal.refusals(found))
         self.assertEqual({OPS.where}, {step.why for step in found})
         self.assertEqual(
@@ -68,10 +70,10 @@ class TestAccounts(base.TestCase):
                        f'{KEY}\n{BOUND}\n', 0o644), found[1].file)
         self.assertEqual(
             ('esxcli', 'system', 'ssh', 'key', 'add', '--username', 'ops',
-             '--auth-key', KEY), found[2].argv)
+             '--auth-key', KEY), found[3].argv)
         self.assertEqual(
             ('esxcli', 'system', 'permission', 'set', '--id', 'ops',
-             '--role', 'Admin'), found[3].argv)
+             '--role', 'Admin'), found[2].argv)
 
     def test_role_and_keys_only_where_wished(self) -> None:
         self.assertEqual(['account.guest'],
@@ -169,10 +171,26 @@ class TestSshd(base.TestCase):
             step.group for step in planned(PLAIN, OPS)})
         self.assertEqual({}, legal.refusals(found))
 
+    def test_nobody_inherits_without_a_key_in_the_config_store(self) -> None:
+        first = wish.Account('first', 'x', '', (BOUND,), True)
+        wishes = wish.Wishes(accounts=(first, OPS, dataclasses.replace(
+            OPS, name='next')), disable_root=True)
+        found = accounts.accounts(EIGHT, wishes)
+        self.assertEqual({'account.ops.key.1': (steps.STOP, False),
+                          'account.next.key.1': (steps.CONTINUE, True)}, {
+            step.name: (step.on_fail, step.optional) for step in found
+            if '.key.' in step.name})
+        root, = accounts.sshd(EIGHT, wishes)[0]
+        self.assertEqual('account.ops', root.group)
+        # All that root's step waits for comes before it.
+        self.assertEqual({steps.STOP}, {
+            step.on_fail for step in found if step.group == root.group})
+
     def test_root_stays_where_nobody_else_could_log_in(self) -> None:
         for some in ((), (PLAIN,),
                      (wish.Account('a', 'x', admin=True),),
-                     (wish.Account('b', 'x', ssh_keys=(KEY,)),)):
+                     (wish.Account('b', 'x', ssh_keys=(KEY,)),),
+                     (wish.Account('c', 'x', '', (BOUND,), True),)):
             with self.subTest(some):
                 found, problems = sshd(EIGHT, *some, disable_root=True)
                 self.assertEqual([], found)

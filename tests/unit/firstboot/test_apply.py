@@ -43,6 +43,9 @@ NAA = acting.NAA
 KEYS = 'etc/ssh/keys-root/authorized_keys'
 KEY = acting.described().ssh_keys[0]
 PORTGROUPS = ('network', 'vswitch', 'standard', 'portgroup', 'list')
+# Without what users write.
+SILENT = {name: data for name, data in acting.FILES.items()
+          if 'user' not in name and 'vendor' not in name}
 LEASE = {'ip': '192.0.2.9', 'netmask': '255.255.255.0',
          'gateway': '192.0.2.1'}
 
@@ -368,12 +371,25 @@ class TestStopped(TestCase):
                     self.stop(error, *words)
                     self.assert_stopped(type(error))
                     self.assertTrue((self.home / 'drive').exists())
-                    self.assert_ended('ok')
+                    self.assert_ended('partial')
                     self.assert_clean()
                     self.assertEqual('abcd-1', self.state()['instance_id'])
+                    self.assertIn(
+                        'wishes.json: is not there: nothing of user data is '
+                        'done now\n', self.problems())
+                    # That is so however often it is called.
+                    self.assertEqual(1, self.apply())
+
+    def test_there_are_no_user_data(self) -> None:
+        self.install(SILENT)
+        self.stop(RuntimeError(), 'hostsvc/enable_ssh')
+        self.assert_stopped(RuntimeError)
+        self.assert_ended('ok')
+        self.assertEqual('', self.problems())
+        self.assert_clean()
 
     def test_while_the_drive_is_read(self) -> None:
-        self.install()
+        self.install(SILENT)
         for error in (RuntimeError, apply.Expired):
             with unittest.mock.patch.object(drive, 'read',
                                             side_effect=error):
@@ -382,7 +398,7 @@ class TestStopped(TestCase):
 
     def test_cut_off(self) -> None:
         """Nobody could write the end."""
-        self.install()
+        self.install(SILENT)
         with unittest.mock.patch.object(records.Records, 'end'):
             self.stop(RuntimeError(), 'hostsvc/enable_ssh')
             with self.assertRaises(RuntimeError):
@@ -416,8 +432,19 @@ class TestAgain(TestCase):
                 self.assertEqual(before, {path: path.read_bytes()
                                           for path in self.home.iterdir()})
 
-    def test_the_drive_is_still_there(self) -> None:
+    def test_the_host_restarted_before_all_was_removed(self) -> None:
         self.install()
+        with unittest.mock.patch.object(apply, '_clean'):
+            self.assert_ended('ok')
+        before = (self.home / 'state.json').read_bytes()
+        self.calls.clear()
+        self.assertEqual(0, self.apply())
+        self.assertEqual([], self.changes())
+        self.assertEqual(before, (self.home / 'state.json').read_bytes())
+        self.assert_clean()
+
+    def test_the_drive_is_still_there(self) -> None:
+        self.install(SILENT)
         with unittest.mock.patch.object(apply, '_clean'):
             self.assert_ended('ok')
         self.calls.clear()
@@ -565,6 +592,30 @@ class TestWishes(WishesCase):
         for one in kept:
             self.assertEqual(bytes(len(self.WISH)), one.read_bytes())
 
+    def test_gone_before_anything_else_follows(self) -> None:
+        self.install()
+        seen = []
+
+        def hook(words: tuple[str, ...]) -> None:
+            if words[0] == 'logger' or 'welcomemsg' in words:
+                self.assert_gone()
+                seen.append(words[0])
+
+        self.hook = hook
+        self.assert_ended('partial')
+        self.assertEqual(['logger', 'esxcli'], seen)
+
+    def test_damaged(self) -> None:
+        self.SCRIPTS = ()
+        for damage in (b'', b'{', b'\xff', None):
+            with self.subTest(damage):
+                self.install()
+                path = self.home / 'drive/wishes.json'
+                path.unlink() if damage is None else path.write_bytes(damage)
+                self.assert_ended('partial')
+                self.assertIn('wishes.json: is ', self.problems())
+                self.assert_gone()
+
     def test_gone_whatever_stops_it(self) -> None:
         for words, status in (
                 (('nic', 'list'), 'failed'), (('auto-backup.sh',), 'failed'),
@@ -662,6 +713,13 @@ class TestReport(WishesCase):
                     (values['status'], values['problems'],
                      values['instance_id'], seconds, ca))
 
+    def test_there_was_no_time(self) -> None:
+        self.install()
+        with unittest.mock.patch.object(apply, 'LIMIT', 0.0):
+            self.assert_ended('partial')
+        self.assertEqual(([], 'partial'),
+                         (self.ran, self.report()[1]['status']))
+
     def test_host_keys(self) -> None:
         self.install()
         folder = self.host.root / 'etc/ssh'
@@ -670,7 +728,7 @@ class TestReport(WishesCase):
         self.apply()
         values = self.report()[1]
         self.assertEqual('ssh-rsa A\n', values['pub_key_rsa'])
-        self.assertNotIn('pub_key_dsa', values)
+        self.assertNotIn('pub_key_ecdsa', values)
 
     def test_it_fails(self) -> None:
         self.SCRIPTS = ()

@@ -14,6 +14,7 @@
 
 import dataclasses
 import json
+import unittest.mock
 
 import hypothesis
 from hypothesis import strategies
@@ -131,6 +132,83 @@ class TestCarried(base.TestCase):
         users = {'bob': SECRET, 'al': {'passwd': SECRET}}
         self.assertNotIn(SECRET, json.dumps(carried.to_json(
             gathered({'users': users}, {}))))
+
+    def test_secrets_in_yaml_that_is_mistyped(self) -> None:
+        private = (f'-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n'
+                   '-----END OPENSSH PRIVATE KEY-----\n')
+        for users in ([[{'name': 'a', 'passwd': SECRET}]],
+                      [[[SECRET]], [['a', {'passwd': SECRET}]]],
+                      [{'name': 'a', 'ssh_authorized_keys': [private]}],
+                      [{'name': 'a', 'ssh-authorized-keys': private}],
+                      {'a': {'ssh_authorized_keys': [private]}},
+                      [{'name': 'a', 'ssh_authorized_keys': [
+                          {'passwd': SECRET}]}]):
+            with self.subTest(users):
+                self.assertNotIn(SECRET, json.dumps(carried.to_json(
+                    gathered({'users': users}, {}))))
+        for keys in (private, [private], [KEY, f'{KEY}\n{private}'],
+                     {'passwd': SECRET}, [[SECRET]], [{'passwd': SECRET}]):
+            with self.subTest(keys):
+                self.assertNotIn(SECRET, json.dumps(carried.to_json(
+                    gathered({'ssh_authorized_keys': keys}, {}))))
+
+    def test_keys_stay_where_they_stood(self) -> None:
+        doubtful = 'ssh-rsa BBBB'
+        found = gathered({'ssh_authorized_keys': [
+            'x', None, f'# {SECRET}\n{KEY}\r\nx\n{doubtful}\n\nx\n',
+            f'\0\n{KEY}', 7]}, {})
+        kept = again(found)
+        self.assertEqual(
+            ['', '', f'\n{KEY}\r\n\n{doubtful}', '', ''],
+            kept.user['ssh_authorized_keys'])
+        before, said = wishing.wishes(found)
+        after, later = wishing.wishes(kept)
+        self.assertEqual(before, after)
+        self.assertEqual(2, len(after.ssh_keys))
+        self.assertEqual(1, len(later))
+        self.assertLessEqual(set(later), set(said))
+
+    def test_first_boot_finds_no_other_problems(self) -> None:
+        """So that those of both are each told once."""
+        for found in (gathered(FULL, SECRETS), gathered(SECRETS, FULL),
+                      gathered({'users': [7, [7, 'a', {}], None, {}],
+                                'ntp': 'x', 'write_files': [7, []]}, {}),
+                      *(cloudconfig.gather(test_cloudconfig.files(case))
+                        for case in test_cloudconfig.USERDATA.iterdir())):
+            self.assertLessEqual(set(wishing.wishes(again(found))[1]),
+                                 set(wishing.wishes(found)[1]))
+
+    def test_the_file(self) -> None:
+        for text in ('\U0001f600' * 9, 'a\ud800b\udc80', '\ud83d\ude00', 'x'):
+            found = cloudconfig.Gathered(user={'final_message': text})
+            data, problems = carried.encode(found)
+            self.assertEqual((), problems)
+            self.assertEqual(found, carried.decode(data))
+            # No escapes of six bytes for each.
+            self.assertLess(len(data), 120 + 4 * len(text))
+
+    def test_no_larger_file_than_allowed(self) -> None:
+        one = {'runcmd': ['\U0001f600' * 1000] * 9}
+        found = cloudconfig.Gathered(user=one, problems=(
+            carried.Problem('a', 'b'),))
+        size = len(carried.encode(found)[0])
+        with unittest.mock.patch.object(carried, 'LIMIT', size):
+            self.assertEqual(found, carried.decode(carried.encode(found)[0]))
+        with unittest.mock.patch.object(carried, 'LIMIT', size - 1):
+            data, problems = carried.encode(found)
+        self.assertEqual(1, len(problems))
+        self.assertEqual(cloudconfig.Gathered(problems=problems),
+                         carried.decode(data))
+
+    def test_what_is_far_too_large_is_not_written_out_first(self) -> None:
+        text = 'x' * (1 << 20)
+        found = cloudconfig.Gathered(user={'runcmd': [text] * 100_000})
+        data, problems = carried.encode(found)
+        self.assertEqual((1, True), (len(problems), len(data) < 1000))
+
+    def test_a_file_that_is_damaged(self) -> None:
+        for data in (None, b'', b'{', b'\xff', b'[' * 100_000):
+            self.assertIn('damaged', carried.decode(data).problems[0].message)
 
     def test_what_is_no_object(self) -> None:
         for key in ('vmware_esxi', 'ntp', 'phone_home', 'power_state'):

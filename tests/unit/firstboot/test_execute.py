@@ -421,6 +421,16 @@ class OnceTests(ExecuteTests):
         self.assertEqual([600, 600, 100.0, 50.0],
                          [timeout for _, timeout in self.calls])
 
+    def test_what_was_appended_is_not_again(self) -> None:
+        """Even if another was, so that the file does not end with it."""
+        path = self.folder / 'file'
+        self.write_file = files.write
+        plan = [steps.Step(name, once=True, file=steps.File(
+            str(path), f'{name}\n', append=True)) for name in 'ab']
+        self.assertEqual([('a', 'ok'), ('b', 'ok')], self.execute(*plan))
+        self.assertEqual([('a', 'same'), ('b', 'same')], self.execute(*plan))
+        self.assertEqual('a\nb\n', path.read_text())
+
     def test_what_it_writes_is_not_told(self) -> None:
         for bad in answer(1, 'secret', 'secret'), running.Result(
                 None, 'secret', 'secret', 1):
@@ -502,6 +512,13 @@ class ReportTests(ExecuteTests):
             [('phone_home', 'ok'), ('b', 'ok')],
             self.execute(self.STEP, step('b')))
         self.assertEqual([('do b', 100.0)], self.calls)
+
+    def test_sent_though_there_is_no_time(self) -> None:
+        self.send, self.deadline = mock.Mock(return_value=None), 0.0
+        self.assertEqual(
+            [('a', 'skipped'), ('phone_home', 'ok'), ('b', 'skipped')],
+            self.execute(step('a'), self.STEP, step('b')))
+        self.assertEqual(300, self.send.call_args.args[2])
 
 
 class RandomTests(ExecuteTests):

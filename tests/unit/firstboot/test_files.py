@@ -32,7 +32,7 @@ class FilesTests(base.TestCase):
         self.folder = self.tmp()
         self.path = self.folder / 'file'
 
-    def write(self, content: str, mode: int = 0o600) -> None:
+    def write(self, content: str, mode: int | None = 0o600) -> None:
         files.write(steps.File(str(self.path), content, mode))
 
     def umask(self, mask: int) -> None:
@@ -112,6 +112,40 @@ class FilesTests(base.TestCase):
             self.assertEqual('old', self.path.read_text())
             self.assertEqual([self.path], list(self.folder.iterdir()))
 
+    def test_nothing_stays_on_the_disk_of_what_was_in_vain(self) -> None:
+        kept = self.folder / 'kept'
+        beside, real = self.folder / 'file.new', os.write
+
+        def fill(fd: int, data: bytes) -> int:
+            if kept.exists():
+                if bytes(data).strip(b'\0'):
+                    raise OSError(errno.ENOSPC, 'no space')
+            else:
+                os.link(beside, kept)
+            return real(fd, data[:6])
+
+        with mock.patch.object(os, 'write', autospec=True, side_effect=fill), \
+                self.assertRaises(OSError):
+            files.replace(str(self.path), b'secret and more', 0o600)
+        self.assertEqual(bytes(6), kept.read_bytes())
+        self.assertEqual([kept], list(self.folder.iterdir()))
+
+    def test_nor_of_what_a_crash_left_behind(self) -> None:
+        kept = self.folder / 'kept'
+        kept.write_text('secret')
+        os.link(kept, self.folder / 'file.new')
+        self.write('x')
+        self.assertEqual(bytes(6), kept.read_bytes())
+
+    def test_mode_that_nobody_said(self) -> None:
+        self.umask(0o077)
+        self.write('x', None)
+        self.assertEqual(0o644, mode_of(self.path))
+        self.path.chmod(0o1755)
+        self.write('y', None)
+        self.assertEqual((0o1755, 'y'),
+                         (mode_of(self.path), self.path.read_text()))
+
     def test_it_is_on_the_disk_before_it_has_the_name(self) -> None:
         calls = []
         real = {name: getattr(os, name) for name in ('fsync', 'replace')}
@@ -150,7 +184,7 @@ class AppendTests(base.TestCase):
         super().setUp()
         self.path = self.tmp() / 'file'
 
-    def append(self, content: str, mode: int = 0o600) -> bytes:
+    def append(self, content: str, mode: int | None = 0o600) -> bytes:
         files.write(steps.File(str(self.path), content, mode, True))
         return self.path.read_bytes()
 
@@ -161,6 +195,13 @@ class AppendTests(base.TestCase):
         self.assertEqual(b'one\ntwo\n', self.append('two\n', 0o640))
         self.assertEqual(before, self.path.stat().st_ino)
         self.assertEqual(0o1640, mode_of(self.path))
+
+    def test_mode_that_nobody_said(self) -> None:
+        self.append('one\n', None)
+        self.assertEqual(0o644, mode_of(self.path))
+        self.path.chmod(0o1755)
+        self.assertEqual(b'one\ntwo\n', self.append('two\n', None))
+        self.assertEqual(0o1755, mode_of(self.path))
 
     def test_once(self) -> None:
         for before in '', 'one\n', 'two', 'two\nt', 'o\n':

@@ -13,7 +13,6 @@
 """The teaming that is wished, over the network that should be."""
 
 from esxi_img.firstboot import host
-from esxi_img.firstboot import model
 from esxi_img.firstboot import overrides
 from esxi_img.firstboot import wiring
 from esxi_img.firstboot import wish
@@ -56,16 +55,24 @@ class TestTeamed(base.TestCase):
             with self.subTest(old=old, load_balancing=load_balancing):
                 found, problems = overrides.teamed(
                     network(old), [wished(load_balancing)])
-                self.assertEqual((network(expected), []), (found, problems))
+                self.assertEqual(network(expected), found)
+                self.assertEqual(
+                    ['cloud-config:vmware_esxi.vswitch']
+                    * (load_balancing == host.IPHASH),
+                    [one.where for one in problems])
                 self.assertEqual('links[2]', found.vswitches[0].why)
 
     def test_no_such_switch(self) -> None:
         self.assertEqual(
-            (network(), [model.Problem(
-                'cloud-config:vmware_esxi.vswitch',
-                "'vSwitch9' is no switch of this host, so its teaming is "
-                'not set')]),
-            overrides.teamed(network(), [wished(host.MAC, 'vSwitch9')]))
+            (network(), []),
+            overrides.teamed(network(), [wished(host.IPHASH, 'vSwitch9')]))
+
+    def test_a_port_channel_that_is_there_or_cuts_nobody_off(self) -> None:
+        iphash = host.Teaming(host.IPHASH, TWO)
+        for old, name in ((iphash, 'vSwitch0'), (None, 'vSwitch1')):
+            with self.subTest(name):
+                self.assertEqual([], overrides.teamed(
+                    network(old), [wished(host.IPHASH, name)])[1])
 
     def test_no_nics(self) -> None:
         found, problems = overrides.teamed(network(uplinks=()),

@@ -14,9 +14,13 @@
 
 import dataclasses
 import json
+import time
+from unittest import mock
 
+from esxi_img.firstboot import files
 from esxi_img.firstboot import model
 from esxi_img.firstboot import payload
+from esxi_img.firstboot import running
 from esxi_img.firstboot import steps
 from esxi_img.firstboot import wish
 from tests import base
@@ -40,7 +44,7 @@ class TestFiles(base.TestCase):
                            0o600, True))))
         self.assertEqual(['file.1', 'file.2'], [one.name for one in found])
         self.assertEqual(
-            [steps.File('/etc/a', SECRET, 0o644),
+            [steps.File('/etc/a', SECRET, None),
              steps.File('/etc/a', 'b\udcff', 0o600, True)],
             [one.file for one in found])
         self.assertEqual('user_data:write_files[1]', found[1].why)
@@ -48,6 +52,14 @@ class TestFiles(base.TestCase):
             self.assertEqual((True, None, steps.CONTINUE),
                              (one.blind, one.group, one.on_fail))
         self.assertNotIn(SECRET, told(found))
+
+    def test_a_disk_is_not_appended_to_again(self) -> None:
+        for path, append, once in (
+                ('/vmfs/volumes/a/b', True, True), ('/bootbank/b', True, True),
+                ('/etc/a', True, False), ('/bootbank/b', False, False)):
+            found, = payload.files(wish.Wishes(files=(wish.WriteFile(
+                path, 'user_data:write_files[0]', 'x', None, append),)))
+            self.assertEqual(once, found.once, path)
 
 
 class TestScripts(base.TestCase):
@@ -67,10 +79,11 @@ class TestScripts(base.TestCase):
         self.assertEqual(
             steps.File('/tmp/esxi-img/scripts/runcmd', SECRET, 0o700),
             found[0].file)
-        self.assertEqual(('sh', '/tmp/esxi-img/scripts/runcmd'),
-                         found[1].argv)
-        self.assertEqual(('python', '-u', '/tmp/esxi-img/scripts/part-2'),
-                         found[3].argv)
+        for run, *words in ((found[1], 'sh', 'runcmd'),
+                            (found[3], 'python', '-u', 'part-2')):
+            words[-1] = f'/tmp/esxi-img/scripts/{words[-1]}'
+            self.assertEqual(('sh', '-c', 'exec "$@" >/dev/null 2>&1', 'sh',
+                              *words), run.argv)
         self.assertEqual({}, legal.refusals(found))
         self.assertNotIn(SECRET, told(found))
         self.assertEqual('user_data:runcmd', found[1].why)
@@ -86,6 +99,22 @@ class TestScripts(base.TestCase):
             self.assertEqual((steps.CONTINUE, True, 0, 7),
                              (run.on_fail, run.once, run.retries,
                               run.timeout))
+
+    def test_what_a_script_leaves_behind_may_write(self) -> None:
+        folder = self.tmp()
+        done = folder / 'done'
+        with mock.patch.object(payload, 'SCRIPTS', str(folder)):
+            written, script = payload.scripts(wish.Wishes(scripts=(
+                wish.Script('s', 'user_data:runcmd', ('sh',),
+                            'sh -c "sleep 0.3; /bin/echo a && /bin/echo b '
+                            f'>&2 && mkdir {done}" &\nexit 3\n'),)))
+        assert written.file
+        files.write(written.file)
+        self.assertEqual(3, running.run(script.argv, 10).status)
+        until = time.monotonic() + 10
+        while not done.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        self.assertTrue(done.exists())
 
 
 class TestFinalMessage(base.TestCase):
@@ -117,12 +146,14 @@ class TestReport(base.TestCase):
 
     def planned(self, name: str | None = 'a.example.org',
                 instance_id: str | None = 'i-1') -> steps.Step:
-        found, = payload.report(wish.Wishes(phone_home=self.HOME), name,
-                                instance_id)
+        (found,), problems = payload.report(
+            wish.Wishes(phone_home=self.HOME), name, instance_id)
+        self.assertEqual([], problems)
         return found
 
     def test_not_wished(self) -> None:
-        self.assertEqual([], payload.report(wish.Wishes(), 'a', 'i-1'))
+        self.assertEqual(([], []),
+                         payload.report(wish.Wishes(), 'a', 'i-1'))
 
     def test_report(self) -> None:
         found = self.planned()
@@ -141,15 +172,30 @@ class TestReport(base.TestCase):
 
     def test_only_what_is_asked(self) -> None:
         home = dataclasses.replace(self.HOME, post=('fqdn',))
-        found, = payload.report(wish.Wishes(phone_home=home), 'a', 'i-1')
+        (found,), _ = payload.report(wish.Wishes(phone_home=home), 'a',
+                                     'i-1')
         assert found.report
         self.assertEqual((('fqdn', 'a'),), found.report.values)
 
     def test_time(self) -> None:
-        for tries, seconds in ((1, 33), (10, 330), (100, 600)):
+        for tries, seconds in ((1, 40), (10, 400), (100, 600)):
             home = dataclasses.replace(self.HOME, tries=tries)
-            found, = payload.report(wish.Wishes(phone_home=home), None, None)
+            (found,), _ = payload.report(wish.Wishes(phone_home=home), None,
+                                         None)
             self.assertEqual(seconds, found.timeout)
+
+    def test_port(self) -> None:
+        for url, port in (
+                ('http://h:8080/', 8080), ('https://[2001:db8::1]:8443', 8443),
+                ('http://h/', None), ('https://h:443/', None),
+                ('HTTPS://h:80/?:81', None), ('http://h?x://y:81', None)):
+            home = wish.PhoneHome(model.Secret(url), ALL, 3)
+            _, problems = payload.report(wish.Wishes(phone_home=home), None,
+                                         None)
+            self.assertEqual([] if port is None else [model.Problem(
+                'cloud-config:phone_home', f'port {port} is none that a '
+                'ruleset of ESXi passes: the firewall is off during each '
+                'call')], problems)
 
 
 class TestPower(base.TestCase):

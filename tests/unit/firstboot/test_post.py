@@ -168,6 +168,54 @@ class TestFill(TestCase):
         self.assertEqual(0, scrub.scrub(self.host.run, self.host.places))
         self.assert_filled(self.host.install(NAA))
 
+    def test_secure_boot(self) -> None:
+        program = '/usr/lib/vmware/secureboot/bin/secureBoot.py', '-s'
+        for answer, wishes in ((acting.result('Enabled\n'), False),
+                               (acting.result('Disabled\n'), True),
+                               (acting.result('not Enabled\n', 1), True),
+                               (acting.result('', None), True),
+                               (acting.MISSING, True)):
+            with self.subTest(answer):
+                self.path = self.host.add_disk(NAA, content=acting.iso())
+                for volume in self.volumes():
+                    acting.shutil.rmtree(volume)
+                self.host.calls.clear()
+                self.host.answers[program] = answer
+                self.pre()
+                folder = self.host.install(NAA)
+                self.assertEqual(0, self.post())
+                self.assertEqual(
+                    WRITTEN | DRIVE - {'drive/wishes.json'} | (
+                        {'drive/wishes.json'} if wishes else set()),
+                    set(tree(folder / 'esxiimg')))
+                self.assertEqual(
+                    [program], self.host.called(program[0]))
+                self.assertEqual(
+                    not wishes, 'problem: Secure Boot is enabled'
+                    in self.console.getvalue())
+                self.console.truncate(0)
+
+    def test_user_data_are_read_once(self) -> None:
+        self.pre()
+        kept = (self.host.work / 'drive/wishes.json').read_bytes()
+        self.host.install(NAA)
+        for volume in self.volumes():
+            (volume / 'boot.cfg').write_bytes(CONFIG)
+        with unittest.mock.patch.object(reading, 'gathered_of') as read:
+            self.assertEqual(0, self.post())
+        read.assert_not_called()
+        for volume in self.volumes():
+            self.assertEqual(kept, (
+                volume / 'esxiimg/drive/wishes.json').read_bytes())
+
+    def test_user_data_that_pre_could_not_keep(self) -> None:
+        self.pre()
+        (self.host.work / 'drive/wishes.json').unlink()
+        folder = self.host.install(NAA)
+        self.assertEqual(0, self.post())
+        self.assertEqual(WRITTEN | DRIVE - {'drive/wishes.json'},
+                         set(tree(folder / 'esxiimg')))
+
     def test_what_is_missing_at_home(self) -> None:
         self.pre()
         for name in ('settings.json', 'build.json'):
@@ -187,7 +235,7 @@ class TestFill(TestCase):
                 'firstboot/yaml/__pycache__/loader.cpython-38.pyc'}
         for name in more | left:
             path = self.host.home / name
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(name)
         folder = self.host.install(NAA)
         self.assertEqual(0, self.post())
@@ -492,7 +540,7 @@ class TestTheDriveInMemory(TestCase):
 
     def test_a_broken_one(self) -> None:
         self.pre()
-        for path in (self.host.work / 'drive').rglob('*.json'):
+        for path in (self.host.work / 'drive/openstack').rglob('*.json'):
             path.write_bytes(b'{"admin_pass": ' + acting.SECRETS[0].encode())
         folder = self.host.install(NAA)
         self.assertEqual(0, self.post())

@@ -19,6 +19,7 @@ import subprocess
 import unittest.mock
 import uuid
 
+from esxi_img.firstboot import carried
 from esxi_img.firstboot import finding
 from esxi_img.firstboot import pre
 from esxi_img.firstboot import running
@@ -48,6 +49,7 @@ mpx.vmhba32:C0:T0:L0
    Vendor: 
    Model: 
 '''  # noqa: W291 - as localcli prints it
+SERIAL = '12345-67890-ABCDE-FGHIJ-KLMNO'
 NO_DISK = '# no disk: see the messages of esxi-img\n'
 
 
@@ -225,6 +227,98 @@ class TestPre(TestCase):
         self.assertIsNone(self.host.pre()['drive'])
         self.assertIn('no config drive on our disk', self.host.said())
         self.assertFalse((self.host.work / 'drive').exists())
+
+
+class TestUserData(TestCase):
+
+    def user_data(self, **value: object) -> None:
+        self.path = self.host.add_disk(NAA, content=acting.iso({
+            **acting.FILES,
+            'user_data': b'#cloud-config\n' + json.dumps(value).encode()}))
+
+    def carried(self) -> bytes | None:
+        path = self.host.work / 'drive/wishes.json'
+        return path.read_bytes() if path.exists() else None
+
+    def network(self) -> list[str]:
+        self.assertEqual(0, pre.pre(self.host.run, self.host.places))
+        return self.host.staged()['network.cfg'].splitlines()
+
+    def test_what_first_boot_is_told(self) -> None:
+        self.user_data(runcmd=['a'], password=acting.SECRETS[0],
+                       packages=['x'], ntp={'config': acting.SECRETS[0]})
+        self.pre()
+        data = self.carried()
+        self.assert_no_secret(data.decode())
+        found = carried.decode(data)
+        self.assertEqual({'runcmd': ['a'], 'ntp': {}}, found.user)
+        # First boot knows nothing of these keys any more.
+        self.assertEqual({'user_data', 'user_data:ntp', 'vendor_data.json:[0]'
+                          }, {one.where for one in found.problems})
+        for one in found.problems:
+            self.assertEqual(1, self.host.said().count(
+                f'problem: {one.where}: {one.message}\n'))
+
+    def test_nothing_of_an_earlier_call(self) -> None:
+        self.pre()
+        self.assertIsNotNone(self.carried())
+        self.path = self.host.add_disk(NAA, tables.ours())
+        self.pre()
+        self.assertIsNone(self.carried())
+
+    def test_too_much(self) -> None:
+        with unittest.mock.patch.object(carried, 'LIMIT', 1 << 10):
+            self.user_data(runcmd=['x' * 2000])
+            self.assertIn('--ip=192.0.2.50', self.pre()['network.cfg'])
+        self.assertEqual({}, carried.decode(self.carried()).user)
+        self.assertIn('first boot does nothing of it', self.host.said())
+
+    def test_what_cannot_be_kept(self) -> None:
+        for error, why in ((OSError(28, 'No space left on device'),
+                            'No space left on device'),
+                           (MemoryError(), 'MemoryError')):
+            with unittest.mock.patch.object(carried, 'encode',
+                                            side_effect=error):
+                self.assertIn('--ip=192.0.2.50', self.pre()['network.cfg'])
+            self.assertIsNone(self.carried())
+            self.assertIn('problem: wishes.json: cannot be kept, so first '
+                          f'boot does nothing of user data: {why}\n',
+                          self.host.said())
+
+    def test_license(self) -> None:
+        self.user_data(vmware_esxi={'license': SERIAL})
+        ours = 'rootpw x\n%include /tmp/esxiimg/network.cfg\n'
+        script = '%pre --interpreter=busybox\n'
+        for kickstart in (None, ours, ours.replace('%', ''),
+                          ours.replace('/tmp', '"/tmp').replace('g\n', 'g"\n'),
+                          f'# serialnum\n%end\n\n{ours}\xe4',
+                          f'{ours}{script}serialnum --esx=x\n'):
+            with self.subTest(kickstart):
+                if kickstart is not None:
+                    (self.host.home / 'KS.CFG').write_text(kickstart)
+                self.assertEqual(f'serialnum --esx={SERIAL}',
+                                 self.network()[-1])
+                self.assertNotIn('vmware_esxi.license', self.host.said())
+
+    def test_license_that_cannot_be_set(self) -> None:
+        self.user_data(vmware_esxi={'license': SERIAL})
+        ours = '%include /tmp/esxiimg/network.cfg\n'
+        for kickstart, why in (
+                (f'{ours}serialnum --esx=x\n', 'licence of its own'),
+                (f'vmserialnum --esx=x\n{ours}', 'licence of its own'),
+                ('network --bootproto=dhcp\n', 'network command of its own'),
+                (f'%include /tmp/x.cfg\n%pre\n{ours}',
+                 'network command of its own')):
+            with self.subTest(kickstart):
+                (self.host.home / 'KS.CFG').write_text(kickstart)
+                self.assertEqual(1, len(self.network()))
+                said = self.host.said()
+                self.assertEqual(1, said.count(why), said)
+                self.assertNotIn(SERIAL, said)
+                problem, = [one for one in carried.decode(
+                    self.carried()).problems if 'license' in one.where]
+                self.assertIn(why, problem.message)
+                (self.host.work / 'journal.jsonl').unlink()
 
 
 class TestDisk(TestCase):

@@ -187,6 +187,22 @@ class TestPruned(base.TestCase):
                     (expected, paths, before),
                     (rest, [path for path, _ in errors], value))
 
+    def test_many_errors_take_no_longer_each(self):
+        # The paths are compared this often if each is for each key.
+        class Key(str):
+            compared = 0
+
+            __hash__ = str.__hash__
+
+            def __eq__(self, other):
+                Key.compared += 1
+                return str.__eq__(self, other)
+
+        value = {Key(f'k{number}'): 1 for number in range(500)}
+        rest, errors = schema.pruned(value, self.RULES)
+        self.assertEqual(({}, 500), (rest, len(errors)))
+        self.assertLess(Key.compared, 10 * 500)
+
     def test_nothing_is_left_of_a_wrong_root(self):
         value, errors = schema.pruned([], {'type': 'object'})
         self.assertIsNone(value)

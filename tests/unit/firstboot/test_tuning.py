@@ -14,11 +14,17 @@
 
 import typing
 
+from esxi_img.firstboot import host
+from esxi_img.firstboot import model
 from esxi_img.firstboot import steps
 from esxi_img.firstboot import tuning
 from esxi_img.firstboot import wish
 from tests import base
 from tests.unit.firstboot import legal
+
+
+NETWORK = host.Network(tuple(
+    host.VSwitch(f'vSwitch{number}') for number in range(3)))
 
 
 def wishes(power: wish.PowerState | None = None, **some: typing.Any
@@ -30,9 +36,9 @@ class TestNothing(base.TestCase):
     def test_nothing(self) -> None:
         for function in (tuning.advanced, tuning.kernel, tuning.datastore):
             self.assertEqual(([], []), function(wishes()))
-        for function in (tuning.firewall, tuning.switches,
-                         tuning.maintenance):
-            self.assertEqual([], function(wishes()))
+        self.assertEqual(([], []), tuning.firewall(wishes(), (), True))
+        self.assertEqual(([], []), tuning.switches(wishes(), NETWORK))
+        self.assertEqual([], tuning.maintenance(wishes()))
 
 
 class TestSettings(base.TestCase):
@@ -89,9 +95,10 @@ class TestSettings(base.TestCase):
 
 class TestFirewall(base.TestCase):
     def test_opened_before_others_are_closed(self) -> None:
-        found = tuning.firewall(wishes(firewall=(
+        found, problems = tuning.firewall(wishes(firewall=(
             ('sshServer', False), ('httpClient', True), ('CIMSLP', False),
-            ('nfsClient', True))))
+            ('nfsClient', True))), (), False)
+        self.assertEqual([], problems)
         self.assertEqual({}, legal.refusals(found))
         self.assertEqual(
             [('firewall.httpClient', 'true'), ('firewall.nfsClient', 'true'),
@@ -100,10 +107,51 @@ class TestFirewall(base.TestCase):
         for one in found:
             self.assertEqual((True, False), (one.blind, one.optional))
 
+    def test_what_an_address_comes_by_stays_open(self) -> None:
+        four = host.Vmk('vmk0', 'a', ipv4='dhcp')
+        six = host.Vmk('vmk1', 'b', ipv6_mode=model.DHCPV6_STATELESS)
+        other = host.Vmk('vmk2', 'c', ipv4='192.0.2.1/24',
+                         ipv6_mode=model.SLAAC)
+        for vmks, kept in (
+                ((), {}), ((other,), {}), ((other, four), {'dhcp': 'vmk0'}),
+                ((six,), {'DHCPv6': 'vmk1'}),
+                ((four, six), {'dhcp': 'vmk0', 'DHCPv6': 'vmk1'})):
+            with self.subTest(kept=kept):
+                found, problems = tuning.firewall(wishes(firewall=(
+                    ('dhcp', False), ('DHCPv6', False))), vmks, True)
+                self.assertEqual(
+                    {'firewall.dhcp', 'firewall.DHCPv6'}
+                    - {f'firewall.{name}' for name in kept},
+                    {one.name for one in found})
+                self.assertEqual([
+                    f'{name} is left open, as {vmk} gets its address by it'
+                    for name, vmk in kept.items()],
+                    [one.message for one in problems])
+                opened, problems = tuning.firewall(wishes(firewall=(
+                    ('dhcp', True), ('DHCPv6', True))), vmks, True)
+                self.assertEqual((2, []), (len(opened), problems))
+
+    def test_ways_in_are_closed_but_told(self) -> None:
+        for name, passes, ssh, told in (
+                ('vSphereClient', False, False, True),
+                ('vSphereClient', True, False, False),
+                ('sshServer', False, True, True),
+                ('sshServer', False, False, False),
+                ('sshServer', True, True, False)):
+            with self.subTest(name, passes=passes, ssh=ssh):
+                found, problems = tuning.firewall(
+                    wishes(firewall=((name, passes),)), (), ssh)
+                self.assertEqual([f'firewall.{name}'],
+                                 [one.name for one in found])
+                self.assertEqual(
+                    ['cloud-config:vmware_esxi.firewall'] * told,
+                    [one.where for one in problems])
+
 
 class TestSwitches(base.TestCase):
     def planned(self, *some: wish.Switch) -> list[steps.Step]:
-        found = tuning.switches(wishes(switches=some))
+        found, problems = tuning.switches(wishes(switches=some), NETWORK)
+        self.assertEqual([], problems)
         self.assertEqual({}, legal.refusals(found))
         self.assertTrue(all(one.blind for one in found))
         return found
@@ -147,6 +195,30 @@ class TestSwitches(base.TestCase):
         self.assertEqual(
             ('--portgroup-name', 'Management Network', '--failback',
              'false'), found[1].argv[-4:])
+
+    def test_no_such_switch(self) -> None:
+        found, problems = tuning.switches(wishes(switches=(
+            wish.Switch('vSwitch9', True, failback=False),
+            wish.Switch('vSwitch8', load_balancing='mac'),
+            wish.Switch('vSwitch1', True))), NETWORK)
+        self.assertEqual(['security.vSwitch1'], [one.name for one in found])
+        self.assertEqual([model.Problem(
+            'cloud-config:vmware_esxi.vswitch',
+            f"'{name}' is no switch of this host: left out")
+            for name in ('vSwitch9', 'vSwitch8')], problems)
+
+    def test_beacons_of_managements_switch(self) -> None:
+        for name, detection, told in (
+                ('vSwitch0', 'beacon', True), ('vSwitch0', 'link', False),
+                ('vSwitch1', 'beacon', False)):
+            with self.subTest(name, detection=detection):
+                found, problems = tuning.switches(wishes(switches=(
+                    wish.Switch(name, failure_detection=detection),)),
+                    NETWORK)
+                self.assertEqual(f'failover.{name}', found[0].name)
+                self.assertEqual(
+                    ['cloud-config:vmware_esxi.vswitch'] * told,
+                    [one.where for one in problems])
 
 
 class TestDatastore(base.TestCase):

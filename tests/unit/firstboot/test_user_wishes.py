@@ -215,7 +215,8 @@ class Site:
             assert isinstance(before, str)
             content = before if before.endswith(content) \
                 else before + content
-        self.esxi.write_file(file.path, content, file.mode | mode & 0o1000)
+        said = (mode or steps.MODE) if file.mode is None else file.mode
+        self.esxi.write_file(file.path, content, said | mode & 0o1000)
 
     def _sleep(self, seconds: float) -> None:
         self._now += seconds
@@ -617,6 +618,7 @@ class TestFailures(TestCase):
         # Nobody is locked out: root goes only where another one can come.
         if found['sshd.permitrootlogin'] == 'no':
             self.assertEqual('Admin', found['roles.ops'])
+            self.assertEqual([KEY], found['keys.ops'])
             self.assertIn('files./etc/ssh/keys-ops/authorized_keys', found)
         self.assertEqual((True, False), (
             site.esxi.wall.enabled, site.esxi.firewall['httpClient']))

@@ -52,12 +52,13 @@ FULL = wish.Wishes(
         (('sshServer', False), ('httpClient', True)),
         (wish.Switch('vSwitch0', True, failback=False),), 'local',
         maintenance_mode=True))
+NETWORK = host.Network((host.VSwitch('vSwitch0'),))
 IDENTITY = model.Identity('i-1', 'node.example.org')
 
 
 def planned(wishes: wish.Wishes = FULL, have: host.Host = host.Host()
             ) -> userland.Userland:
-    return userland.steps(have, IDENTITY, wishes)
+    return userland.steps(have, IDENTITY, wishes, NETWORK, False)
 
 
 def flat(found: userland.Userland) -> list[steps.Step]:
@@ -72,7 +73,7 @@ class TestUserland(base.TestCase):
         found = planned()
         self.assertEqual([
             'datastore', 'account.ops', 'account.ops.keys',
-            'account.ops.key.1', 'account.ops.admin', 'account.guest',
+            'account.ops.admin', 'account.ops.key.1', 'account.guest',
             'ntp', 'ntp.ruleset', 'syslog', 'syslog.ruleset',
             'syslog.reload', 'advanced./UserVars/ESXiShellTimeOut',
             'kernel.a', 'file.1', 'file.2', 'security.vSwitch0',
@@ -157,16 +158,28 @@ class TestUserland(base.TestCase):
         found = planned(wish.Wishes(ntp=wish.Ntp(), disable_root=True,
                                     esxi=wish.Esxi(
             advanced=(('/A/b', '-x'),), kernel=(('k', 'v'),),
-            datastore='-')), host.Host(version='6.7.0'))
+            datastore='-', switches=(wish.Switch('none', True),),
+            firewall=(('vSphereClient', False),))),
+            host.Host(version='6.7.0'))
         self.assertEqual(
             ['vmware_esxi.datastore', 'ntp', 'vmware_esxi.advanced_settings',
-             'vmware_esxi.kernel_settings', 'disable_root'],
+             'vmware_esxi.kernel_settings', 'vmware_esxi.vswitch',
+             'vmware_esxi.firewall', 'disable_root'],
             [one.where.partition(':')[2] for one in found.problems])
+
+    def test_dhcp_that_is_or_should_be(self) -> None:
+        vmks = (host.Vmk('vmk0', 'a', ipv4='dhcp'),)
+        wishes = wish.Wishes(esxi=wish.Esxi(firewall=(('dhcp', False),)))
+        for have, network in (((), vmks), (vmks, ())):
+            found = userland.steps(
+                host.Host(network=host.Network(vmks=have)), IDENTITY, wishes,
+                host.Network(vmks=network), True)
+            self.assertEqual(((), 1), (found.settings, len(found.problems)))
 
     def test_the_name_that_there_is(self) -> None:
         for identity, expected in ((IDENTITY, 'node'),
                                    (model.Identity(), 'old')):
             found = userland.steps(host.Host(hostname='old.test'), identity,
-                                   FULL)
+                                   FULL, NETWORK, False)
             report, = (one.report for one in found.last if one.report)
             self.assertEqual(expected, dict(report.values)['hostname'])

@@ -38,7 +38,10 @@ LOST = ('not below /etc, /vmfs/volumes/LABEL or /bootbank/FOLDER: it would '
         'be gone after a restart, so it is left out')
 ETC = ('ESXi keeps files below /etc only if it came with them: this one may '
        'be gone after a restart')
-BARRED = ('a file that decides on logging in or on the network: left out')
+BARRED = ('a file that decides on logging in, on the network or on what '
+          'starts: left out')
+HOSTS = ("ESXi's services find the host itself by it, so one that lacks its "
+         'name may stop them')
 OWN = "a file of ESXi's or esxi-img's own: left out"
 AMONG = ('among what ESXi starts from: left out, a folder of its own could '
          'be had there')
@@ -184,6 +187,23 @@ class TestNames(WishesCase):
             ({'preserve_hostname': MARK}, False,
              {'preserve_hostname': 'neither true nor false: not used'}))
 
+    def test_no_vendor_takes_a_user_s_name_away(self):
+        preserve = {'preserve_hostname': True}
+        for user, vendor, expected in (
+                ({'hostname': 'a'}, preserve, False),
+                ({'fqdn': 'a.example'}, preserve, False),
+                ({'hostname': 'a', **preserve}, {}, True),
+                ({'hostname': 'a', **preserve},
+                 {'preserve_hostname': False}, True),
+                ({'preserve_hostname': False}, preserve, False),
+                ({}, preserve, True),
+                ({}, {'hostname': 'a', **preserve}, True),
+                (preserve, {'hostname': 'a'}, True)):
+            with self.subTest(user=user, vendor=vendor):
+                wishes, problems = of(user, vendor)
+                self.assertEqual(
+                    (expected, ()), (wishes.preserve_hostname, problems))
+
 
 class TestPassword(WishesCase):
 
@@ -196,7 +216,7 @@ class TestPassword(WishesCase):
     def test_password(self):
         rounds = HASH.replace('$6$', '$6$rounds=4096$')
         no_hash = ('no hash that ESXi is known to take, which is SHA-512 '
-                   'crypt ($6$): not used')
+                   'crypt ($6$) of at most 9999999 rounds: not used')
         random = 'a random password, which nobody would learn: not used'
         self.check(
             'password',
@@ -206,6 +226,10 @@ class TestPassword(WishesCase):
                 'would refuse it, but it is set as a hash and so works'}),
             ({'password': HASH}, self.hash('password'), {}),
             ({'password': rounds}, self.hash('password', rounds), {}),
+            ({'password': rounds.replace('4096', '9' * 7)}, self.hash(
+                'password', rounds.replace('4096', '9' * 7)), {}),
+            ({'password': rounds.replace('4096', '1' + '0' * 7)}, None,
+             {'password': no_hash}),
             ({'password': '$1$abc$def'}, None, {'password': no_hash}),
             ({'password': '$5$abc$def'}, None, {'password': no_hash}),
             ({'password': HASH + 'x'}, None, {'password': no_hash}),
@@ -520,6 +544,8 @@ class TestFiles(WishesCase):
         unclear = {'.permissions': 'no octal string up to 1777: 0600 is '
                                    'taken'}
         for value, expected, problems in (
+                ({}, {'mode': None}, {}),
+                ({'permissions': None}, {'mode': None}, {}),
                 ({'permissions': '0755'}, {'mode': 0o755}, {}),
                 ({'permissions': '0o600'}, {'mode': 0o600}, {}),
                 ({'permissions': '1644'}, {'mode': 0o1644}, {}),
@@ -570,6 +596,13 @@ class TestFiles(WishesCase):
                 ('/etc/vmware/esx.conf', None, BARRED),
                 ('/etc/vmware/configstore/x', None, BARRED),
                 ('/etc/resolv.conf', None, BARRED),
+                ('/etc/vmware/hostd/config.xml', None, BARRED),
+                ('/etc/vmware/rhttpproxy/endpoints.conf', None, BARRED),
+                ('/etc/vmware/vpxa/vpxa.cfg', None, BARRED),
+                ('/etc/init.d/mine', None, BARRED),
+                ('/etc/rc.local', None, BARRED),
+                ('/etc/rc.local.d/mine.sh', '/etc/rc.local.d/mine.sh', ETC),
+                ('/etc/hosts', '/etc/hosts', HOSTS),
                 ('/etc/.#motd', None, OWN),
                 ('/etc/../tmp/f', None, 'a path with . or .. in it: left '
                                         'out'),
@@ -697,6 +730,8 @@ class TestScripts(WishesCase):
                 (b'#!', None, NO_PROGRAM), (b'#!  ', None, NO_PROGRAM),
                 (b'#!/usr/bin/env', None, NO_PROGRAM),
                 (b'#!/usr/bin/env A=1 sh', None, NO_PROGRAM),
+                (b'#!/usr/bin/env -i sh', None, NO_PROGRAM),
+                (b'#!-c reboot', None, NO_PROGRAM),
                 (b'#!/bin/\xff', None, NO_PROGRAM),
                 (b'#!/bin/sh \x00', None, NO_PROGRAM),
                 (b'#!/bin/sh ' + b'x' * 300, None, NO_PROGRAM),
