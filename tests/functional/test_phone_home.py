@@ -195,9 +195,11 @@ class TestCase(base.TestCase):
                          tries), {'status': 'ok', 'problems': '0'},
             self.run_, seconds, str(self.certificates.ca) if ca else '/no')
         firewall = 'esxcli', 'network', 'firewall'
-        self.assertEqual(
-            [(*firewall, 'get'), (*firewall, 'set', '--enabled', 'false'),
-             (*firewall, 'set', '--enabled', 'true')], self.calls)
+        # Open for each try, and closed again.
+        once = [(*firewall, 'get'), (*firewall, 'set', '--enabled', 'false'),
+                (*firewall, 'set', '--enabled', 'true')]
+        self.assertTrue(self.calls)
+        self.assertEqual(once * (len(self.calls) // 3), self.calls)
         self.calls.clear()
         for secret in ('secret', 'localhost', '127.0.0.1', 'other'):
             self.assertNotIn(secret, (why or '').replace(
