@@ -37,6 +37,9 @@ EXEMPT = frozenset(('format', 'compress', 'image_size'))
 
 VARIABLES = {PREFIX + opt.dest.upper(): opt
              for opt in opts.FILE_OPTS if opt.dest not in EXEMPT}
+READ = {**VARIABLES, **{SIZE: opt for opt in opts.FILE_OPTS
+                        if opt.dest == 'image_size'}}
+"""disk-image-create's own variable for its --image-size besides."""
 
 
 def load(environ: collections.abc.Mapping[str, str], iso: str, output: str,
@@ -53,8 +56,7 @@ def load(environ: collections.abc.Mapping[str, str], iso: str, output: str,
                               default_file)
     # Of a file for esxi-img, too: disk-image-create makes what it wants.
     values |= {'format': 'raw', 'compress': False}
-    wanted = {**VARIABLES, SIZE: _opt('image_size')}
-    for name, opt in wanted.items():
+    for name, opt in READ.items():
         if environ.get(name):
             try:
                 values[opt.dest] = _value(opt, environ[name])
@@ -67,7 +69,7 @@ def load(environ: collections.abc.Mapping[str, str], iso: str, output: str,
 
 def spelt(problem: str) -> str:
     """A message about options, with the variables in their place."""
-    for name, opt in {**VARIABLES, SIZE: _opt('image_size')}.items():
+    for name, opt in READ.items():
         problem = re.sub(f'--{opt.name}(?![a-z-])', name, problem)
     return problem
 
@@ -78,11 +80,6 @@ def _unknown(name: str) -> str:
         return (f'{name}: this is disk-image-create\'s to say (-t, -u, '
                 '--image-size)')
     return f'{name}: there is no such option'
-
-
-def _opt(dest: str) -> cfg.Opt:
-    opt, = (opt for opt in opts.FILE_OPTS if opt.dest == dest)
-    return opt
 
 
 def _value(opt: cfg.Opt, text: str) -> typing.Any:

@@ -173,12 +173,8 @@ class _Reader:
         if defect:
             self._odd(path, f'{defect}: not used')
             return False
-        if '\n' in text or '\r' in text:
-            self._odd(path, 'holds a line break, which no login prompt takes')
-        weakness = password.weakness(text)
-        if weakness:
-            self._odd(path, f"{weakness}: ESXi's own rule would refuse it, "
-                            'but it is set as a hash and so works')
+        for doubt in password.doubts(text):
+            self._odd(path, doubt)
         return True
 
 

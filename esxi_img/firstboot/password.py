@@ -13,6 +13,7 @@
 """What can be said about a password without telling it."""
 
 import re
+from typing import Iterator
 from typing import Optional
 
 # Security.PasswordQualityControl of ESXi as installed: "retry=3
@@ -52,3 +53,13 @@ def weakness(text: str) -> Optional[str]:
                 'digits and others, a capital at its start and a digit at '
                 'its end not counted')
     return None
+
+
+def doubts(text: str) -> Iterator[str]:
+    """What to tell about a password that is set all the same."""
+    if '\n' in text or '\r' in text:
+        yield 'holds a line break, which no login prompt takes'
+    found = weakness(text)
+    if found:
+        yield (f"{found}: ESXi's own rule would refuse it, but it is set as "
+               'a hash and so works')

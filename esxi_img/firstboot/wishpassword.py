@@ -147,10 +147,6 @@ def _can_be_hashed(said: wishvalue.Entry, key: str, text: str) -> bool:
     if defect:
         said.odd(key, f'{defect}: not used')
         return False
-    if '\n' in text or '\r' in text:
-        said.odd(key, 'holds a line break, which no login prompt takes')
-    weakness = rules.weakness(text)
-    if weakness:
-        said.odd(key, f"{weakness}: ESXi's own rule would refuse it, but it "
-                      'is set as a hash and so works')
+    for doubt in rules.doubts(text):
+        said.odd(key, doubt)
     return True

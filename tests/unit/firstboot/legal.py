@@ -20,9 +20,6 @@ import re
 from esxi_img.firstboot import steps
 from tests.esxi import grammar
 
-# Of esxcli's options these may stand more than once.
-_MANY = {('system', 'ntp', 'set'): '--server'}
-
 
 def refusals(some: Iterable[steps.Step]) -> dict[str, str]:
     """By name of a step why a command of it cannot be run."""
@@ -45,22 +42,10 @@ def refusal(argv: steps.Argv) -> str:
     if argv[0] != 'esxcli':
         return ''
     try:
-        for one in _singly(argv):
-            grammar.check(one)
+        grammar.check(argv)
     except grammar.Refused as error:
         return str(error)
     return ''
-
-
-def _singly(argv: steps.Argv) -> Iterator[steps.Argv]:
-    """A command once for each value of the option that may repeat."""
-    option = _MANY.get(argv[1:4])
-    places = [index for index, word in enumerate(argv) if word == option]
-    for kept in places or [None]:
-        yield tuple(word for index, word in enumerate(argv)
-                    if kept is None
-                    or not {index, index - 1} & set(places) - {kept}
-                    or index in (kept, kept + 1))
 
 
 def is_met(probe: steps.Probe | None, answer: str) -> bool:
