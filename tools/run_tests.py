@@ -12,8 +12,8 @@
 
 """Run the tests and the linters, and sum them up in one closing line.
 
-``N passed, N failed``: each tox environment that only lints counts as one.
-What was skipped, and why, stands before it.  Exits with 1
+``N passed, N failed``: each tox environment that lints, or builds the pages,
+counts as one.  What was skipped, and why, stands before it.  Exits with 1
 when anything failed, or when an environment of tests ran none.
 """
 
@@ -28,7 +28,7 @@ import subunit
 import testtools
 
 TESTS = ('py3', 'functional')
-LINTERS = ('pep8',)
+LINTERS = ('pep8', 'docs')
 BIN = pathlib.Path(sys.executable).parent
 
 

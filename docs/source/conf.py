@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'ext'))
 project = 'esxi-img'
 copyright = 'the authors of esxi-img'
 extensions = [
+    'command_options',
     'openstackdocstheme',
     'oslo_config.sphinxext',
     'vmware_esxi_keys',
@@ -34,3 +35,15 @@ html_theme_options = {
 }
 openstackdocs_auto_name = False
 openstackdocs_pdf_link = False
+man_pages = [
+    ('reference/man/esxi-img', 'esxi-img',
+     'build an ESXi bare-metal image from the installer ISO', [], 1),
+    ('reference/man/esxi-img-elements', 'esxi-img-elements',
+     'print the folder of the diskimage-builder elements', [], 1),
+    ('reference/man/esxi-img-inspect', 'esxi-img-inspect',
+     'read an image of esxi-img back', [], 1),
+    ('reference/man/esxi-img-plan', 'esxi-img-plan',
+     'show what a host would become from a config drive', [], 1),
+    ('reference/man/esxi-img-sample-iso', 'esxi-img-sample-iso',
+     'write an ISO that looks like an ESXi installer', [], 1),
+]

@@ -12,6 +12,8 @@
 
 """esxi-img-elements: print the folder for ELEMENTS_PATH."""
 
+import argparse
+
 from esxi_img.cmd import common
 from esxi_img import elements
 
@@ -22,13 +24,18 @@ def main() -> int:
 
 
 def _main(argv: list[str]) -> int:
-    common.Parser(
+    parser().parse_args(argv)
+    print(elements.path())
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
+    return common.Parser(
         prog='esxi-img-elements',
         description='Print the folder of the diskimage-builder elements: '
                     'ELEMENTS_PATH=$(esxi-img-elements) disk-image-create '
-                    '-o esxi esxi-installer').parse_args(argv)
-    print(elements.path())
-    return 0
+                    '-o esxi esxi-installer')
 
 
 def console() -> None:

@@ -12,6 +12,8 @@
 
 """esxi-img-inspect: what an image holds, and whether it is sound."""
 
+import argparse
+
 from esxi_img.cmd import common
 from esxi_img import errors
 from esxi_img import inspect
@@ -23,6 +25,16 @@ def main() -> int:
 
 
 def _main(argv: list[str]) -> int:
+    findings = inspect.inspect(parser().parse_args(argv).image)
+    print(inspect.as_text(findings), end='')
+    if findings.problems:
+        raise errors.InputError(*(f'{findings.image}: {problem}'
+                                  for problem in findings.problems))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
     parser = common.Parser(
         prog='esxi-img-inspect',
         description='Read an image back: partition table, files, boot.cfg, '
@@ -31,12 +43,7 @@ def _main(argv: list[str]) -> int:
     parser.add_argument('image', metavar='IMAGE',
                         help='raw; or qcow2 or vmdk, which qemu-img unpacks '
                              'into the folder for temporary files')
-    findings = inspect.inspect(parser.parse_args(argv).image)
-    print(inspect.as_text(findings), end='')
-    if findings.problems:
-        raise errors.InputError(*(f'{findings.image}: {problem}'
-                                  for problem in findings.problems))
-    return 0
+    return parser
 
 
 def console() -> None:

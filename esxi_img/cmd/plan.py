@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _main(argv: list[str]) -> int:
-    given = _parser().parse_args(argv)
+    given = parser().parse_args(argv)
     outcome = _outcome(given)
     if given.json:
         print(json.dumps(present.as_json(outcome), indent=2))
@@ -54,7 +54,8 @@ def _main(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
     parser = common.Parser(
         prog='esxi-img-plan',
         description='Show what a host would become from a config drive: its '

@@ -12,6 +12,8 @@
 
 """esxi-img-sample-iso: an ISO to try esxi-img with."""
 
+import argparse
+
 from esxi_img.cmd import common
 from esxi_img import sample
 from esxi_img import write
@@ -23,6 +25,15 @@ def main() -> int:
 
 
 def _main(argv: list[str]) -> int:
+    options = parser().parse_args(argv)
+    loader = sample.efi_program(options.efi) if options.efi else None
+    with write.replacing(options.output, options.force) as output:
+        sample.write(output, options.size_mb, loader)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
     parser = common.Parser(
         prog='esxi-img-sample-iso',
         description='Write an ISO with the names, the layout and the '
@@ -36,11 +47,7 @@ def _main(argv: list[str]) -> int:
                         help='EFI program to put in as BOOTX64.EFI')
     parser.add_argument('--force', action='store_true',
                         help='replace OUT.iso if it exists')
-    options = parser.parse_args(argv)
-    loader = sample.efi_program(options.efi) if options.efi else None
-    with write.replacing(options.output, options.force) as output:
-        sample.write(output, options.size_mb, loader)
-    return 0
+    return parser
 
 
 def console() -> None:

@@ -18,6 +18,7 @@ command line, reads the environment and folders of the user's home, and
 passes over keys that it does not know.
 """
 
+import argparse
 import collections.abc
 import contextlib
 import copy
@@ -92,6 +93,11 @@ def load(argv: collections.abc.Sequence[str], prog: str, version: str,
         _usage('the ISO is missing')
     return options_of(values), Talk(
         json=bool(cli.json), quiet=bool(cli.quiet), debug=bool(cli.debug))
+
+
+def parser(prog: str) -> argparse.ArgumentParser:
+    """Of the command line, for man pages and shell completion."""
+    return _command_line(['ISO'], prog, '')._oparser
 
 
 def options_of(values: dict[str, typing.Any]) -> options.Options:
