@@ -12,7 +12,7 @@
 
 """Builds an image: read, make the recipe, write."""
 
-import hashlib
+import contextlib
 import importlib.metadata
 import importlib.resources
 import os
@@ -20,19 +20,24 @@ import re
 import typing
 
 from esxi_img import cafile
+from esxi_img import collector
 from esxi_img import convert
+from esxi_img import digests
 from esxi_img import errors
 from esxi_img import infile
 from esxi_img.iso import identify
 from esxi_img.iso import reader
 from esxi_img.kickstart import merge
 from esxi_img.kickstart import sections
+from esxi_img import manifest as manifest_module
 from esxi_img import modulefile
 from esxi_img import options as options_module
+from esxi_img import pythonfile
 from esxi_img import pyyaml
 from esxi_img import recipe as recipe_module
 from esxi_img import report as report_module
 from esxi_img import tree
+from esxi_img import upload
 from esxi_img import write
 
 FIRSTBOOT = (
@@ -59,7 +64,6 @@ holds what Python compiled."""
 
 FIRSTBOOT_DATA = ('vmware_esxi.schema.json',)
 
-CHUNK = 1024 * 1024
 MAX_TIME = (1 << 33) - 1
 """Seconds that a tar archive can hold."""
 
@@ -67,22 +71,42 @@ MAX_TEXT = 4 * 1024 * 1024
 """Bytes that a kickstart or a hash file may have."""
 
 
+class Built(typing.NamedTuple):
+    """What has become of a build.
+
+    :param manifest: None if the image was not to be handed over
+    """
+
+    recipe: recipe_module.Recipe
+    manifest: manifest_module.Manifest | None = None
+
+
 def run(options: options_module.Options,
-        report: report_module.Report) -> recipe_module.Recipe:
+        report: report_module.Report) -> Built:
     """Build the image, or only its recipe with ``options.dry_run``.
 
-    :raises EsxiImgError: see :mod:`esxi_img.errors`; nothing is left behind
+    :raises EsxiImgError: see :mod:`esxi_img.errors`; nothing is left behind,
+        unless it was the upload that failed
     """
     options_module.check(options)
-    if not options.dry_run:
-        write.target(str(options.output), options.force)
-        _refuse_own_input(options)
-        if options.format != 'raw':
-            convert.check()
+    if options.dry_run:
+        return Built(_recipe(options, report))
+    _check_outputs(options)
+    if options.format != 'raw':
+        convert.check()
+    with (upload.connected(options.upload) if options.upload else
+          contextlib.nullcontext()) as glance:
+        recipe = _recipe(options, report)
+        made = _write(recipe, report)
+        if glance and made:
+            glance.upload(recipe, made, report)
+    return Built(recipe, made)
+
+
+def _recipe(options: options_module.Options,
+            report: report_module.Report) -> recipe_module.Recipe:
     recipe = recipe_module.make(ingredients(options, report))
     tell(recipe, report)
-    if not options.dry_run:
-        _write(recipe, report)
     return recipe
 
 
@@ -93,6 +117,10 @@ def tell(recipe: recipe_module.Recipe,
         report.say(f'kickstart: left out {line}')
     for note in recipe.notes:
         report.warn(note)
+    options = recipe.given.options
+    if options.format == 'vmdk' and (
+            options.glance_command or options.upload is not None):
+        report.warn('Glance takes vmdk, but Ironic refuses to deploy it')
 
 
 def version() -> str:
@@ -108,18 +136,40 @@ def version() -> str:
             hint='pip install -e . in its checkout') from error
 
 
+def _outputs(options: options_module.Options) -> tuple[str, ...]:
+    """The image, and what comes to lie beside it, as the user names them."""
+    output = str(options.output)
+    suffixes = manifest_module.SUFFIXES if options.manifest else ()
+    return (output, *(output + suffix for suffix in suffixes))
+
+
+def _check_outputs(options: options_module.Options) -> None:
+    """Refuse what could not be written in the end.
+
+    :raises RequestError: an output exists, is an input, or another output
+    """
+    names: dict[str, str] = {}
+    for output in _outputs(options):
+        other = names.setdefault(write.target(output, options.force), output)
+        if other is not output:
+            raise errors.RequestError(
+                f'outputs {other} and {output} are the same file',
+                hint='name another output')
+    _refuse_own_input(options)
+
+
 def _refuse_own_input(options: options_module.Options) -> None:
     """--force must not replace what the image is made from."""
     inputs = [options.iso, options.kickstart,
               options.root_password_hash_file, options.ca_file,
               *options.add_module]
-    for path in inputs:
-        if path and os.path.exists(path) and os.path.exists(
-                str(options.output)) and os.path.samefile(
-                    path, str(options.output)):
-            raise errors.RequestError(
-                f'output {options.output} is the input {path}',
-                hint='name another output')
+    for output in _outputs(options):
+        for path in inputs:
+            if (path and os.path.exists(path) and os.path.exists(output)
+                    and os.path.samefile(path, output)):
+                raise errors.RequestError(
+                    f'output {output} is the input {path}',
+                    hint='name another output')
 
 
 def ingredients(options: options_module.Options,
@@ -135,7 +185,7 @@ def ingredients(options: options_module.Options,
     return recipe_module.Ingredients(
         options=options, source=source, facts=facts, kickstart=kickstart,
         modules=modules, firstboot=firstboot(), version=version(),
-        time=_time(source), ca=ca)
+        time=_time(source), ca=ca, collector=collector.program())
 
 
 def own_files(options: options_module.Options) -> tuple[
@@ -192,7 +242,10 @@ def firstboot() -> dict[str, bytes]:
     folder = importlib.resources.files('esxi_img') / 'firstboot'
     files = {name: (folder / name).read_bytes()
              for name in (*FIRSTBOOT, *FIRSTBOOT_DATA)}
-    return {**files, **{f'yaml/{name}': data
+    # The licence stays in one of them.
+    lean = {name: pythonfile.lean(data) for name, data in files.items()
+            if name.endswith('.py') and name != '__init__.py'}
+    return {**files, **lean, **{f'yaml/{name}': data
                         for name, data in pyyaml.files().items()}}
 
 
@@ -236,46 +289,66 @@ def _time(source: tree.Tree) -> int:
 def _verify(options: options_module.Options,
             report: report_module.Report) -> None:
     """Compare the whole ISO with --iso-sha256."""
-    digest = hashlib.sha256()
     with infile.opened(options.iso, block_device=True) as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        with report.progress(f'verifying {options.iso}', size) as progress:
-            try:
-                for chunk in iter(lambda: file.read(CHUNK), b''):
-                    digest.update(chunk)
-                    progress(len(chunk))
-            except OSError as error:
-                raise infile.failure(error, options.iso) from error
-    if digest.hexdigest() != str(options.iso_sha256).lower():
+        try:
+            found = digests.of(file, ['sha256'], f'verifying {options.iso}',
+                               report)['sha256']
+        except OSError as error:
+            raise infile.failure(error, options.iso) from error
+    if found != str(options.iso_sha256).lower():
         raise errors.InputError(
-            f'{options.iso}: its sha256 is {digest.hexdigest()}, not '
+            f'{options.iso}: its sha256 is {found}, not '
             f'{options.iso_sha256}', hint='download the ISO again')
 
 
-def _write(recipe: recipe_module.Recipe,
-           report: report_module.Report) -> None:
+def _write(recipe: recipe_module.Recipe, report: report_module.Report
+           ) -> manifest_module.Manifest | None:
+    """Write the image, and the files beside it: all of them or none."""
     options = recipe.given.options
-    output = str(options.output)
-    if options.format == 'raw':
-        with write.replacing(output, options.force) as file:
+    made = None
+    with write.parts(_outputs(options), options.force) as [image, *beside]:
+        with write.translated(image.final):
+            if options.format == 'raw':
+                write_raw(recipe, image.file, report)
+                image.flush()
+            else:
+                _convert(recipe, image, report)
+            if options.handed_over:
+                made = _manifest(recipe, image, report)
+        if made:
+            for part, data in zip(beside, manifest_module.files(made)):
+                with write.translated(part.final):
+                    part.file.write(data)
+                    part.flush()
+        # The image last: where it is, the others are as well.
+        write.publish([*beside, image], options.force)
+    report.say(f'wrote {options.output}: recipe {recipe.id}')
+    return made
+
+
+def _convert(recipe: recipe_module.Recipe, image: write.Part,
+             report: report_module.Report) -> None:
+    """Write the raw image beside the part, and that in its format."""
+    options = recipe.given.options
+    with write.hidden(image.final) as raw:
+        with write.create(raw, image.final) as file:
             write_raw(recipe, file, report)
-    else:
-        final = write.target(output, options.force)
-        with (write.hidden(final) as raw, write.hidden(final) as converted,
-              write.translated(final)):
-            with write.create(raw, final) as file:
-                write_raw(recipe, file, report)
-            # qemu-img keeps the mode of a file that is there.
-            write.create(converted, final).close()
-            report.say(f'converting to {options.format}')
-            convert.convert(raw, 'raw', converted, options.format,
-                            options.compress)
-            if options.format == 'vmdk':
-                convert.settle_vmdk(converted, os.path.basename(final),
-                                    recipe.ids.volume)
-            write.publish(converted, final, options.force)
-    report.say(f'wrote {output}: recipe {recipe.id}')
+        report.say(f'converting to {options.format}')
+        # qemu-img keeps the mode of a file that is there.
+        convert.convert(raw, 'raw', image.path, options.format,
+                        options.compress)
+    if options.format == 'vmdk':
+        convert.settle_vmdk(image.path, os.path.basename(image.final),
+                            recipe.ids.volume)
+
+
+def _manifest(recipe: recipe_module.Recipe, image: write.Part,
+              report: report_module.Report) -> manifest_module.Manifest:
+    found = digests.of(image.file, ['sha256', 'sha512'],
+                       f'reading {recipe.given.options.output}', report)
+    return manifest_module.make(
+        recipe, os.fstat(image.file.fileno()).st_size, found['sha256'],
+        found['sha512'])
 
 
 def write_raw(recipe: recipe_module.Recipe, file: typing.BinaryIO,

@@ -40,7 +40,7 @@ def as_dict(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
             'names': given.source.names,
             'files': len(given.source.files),
             'bytes': sum(file.size for file in given.source.files)},
-        'options': _options(recipe),
+        'options': options(recipe),
         'kickstart': {
             'text': given.kickstart.redacted(),
             'install': given.kickstart.install,
@@ -66,25 +66,28 @@ def as_dict(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
     }
 
 
-def _options(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
-    """The options that shape the image."""
-    options = recipe.given.options
+def options(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
+    """The options that shape the image; the password's hash as (set)."""
+    given = recipe.given.options
     return {
-        'sector_size': options.sector_size,
-        'image_size': options.image_size,
-        'kernel_options': list(options.installer_words),
-        'installed_kernel_options': list(options.installed_words),
-        'serial_console': options.serial_console,
-        'kickstart': options.kickstart,
-        'install_disk': options.install_disk,
-        'install_options': list(options.install_option),
+        'format': given.format,
+        'compress': given.compress,
+        'sector_size': given.sector_size,
+        'image_size': given.image_size,
+        'kernel_options': list(given.installer_words),
+        'installed_kernel_options': list(given.installed_words),
+        'serial_console': given.serial_console,
+        'add_module': list(given.add_module),
+        'kickstart': given.kickstart,
+        'install_disk': given.install_disk,
+        'install_options': list(given.install_option),
         'root_password_hash':
-            '(set)' if options.root_password_hash_file else None,
-        'only_management': options.only_management,
-        'keep_config_drive': options.keep_config_drive,
-        'ssh': options.ssh,
-        'shell': options.shell,
-        'ca_file': options.ca_file}
+            '(set)' if given.root_password_hash_file else None,
+        'only_management': given.only_management,
+        'keep_config_drive': given.keep_config_drive,
+        'ssh': given.ssh,
+        'shell': given.shell,
+        'ca_file': given.ca_file}
 
 
 def _boot_cfg(recipe: recipe_module.Recipe,

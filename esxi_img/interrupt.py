@@ -14,14 +14,20 @@
 
 
 class Interrupted(BaseException):
-    """A signal asked us to stop; everything is cleaned up on the way out."""
+    """A signal asked us to stop; everything is cleaned up on the way out.
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
+    :param left: what there is now, as the user is told
+    """
+
+    def __init__(self, number: int, left: str) -> None:
+        super().__init__(number, left)
         self.number = number
+        self.left = left
 
 
 _too_late = False
+_missed: int | None = None
+_left = 'nothing was written'
 
 
 def commit() -> None:
@@ -30,10 +36,24 @@ def commit() -> None:
     _too_late = True
 
 
+def proceed(left: str) -> None:
+    """The result has its name; what comes now can be stopped again.
+
+    :param left: what there is if it is stopped
+    :raises Interrupted: a signal has come since the commit
+    """
+    global _left, _too_late
+    _left, _too_late = left, False
+    if _missed is not None:
+        raise Interrupted(_missed, _left)
+
+
 def stop(number: int) -> None:
     """What a signal's handler calls.
 
-    :raises Interrupted: unless the result has been committed
+    :raises Interrupted: unless a result is just taking its name, or has
     """
+    global _missed
     if not _too_late:
-        raise Interrupted(number)
+        raise Interrupted(number, _left)
+    _missed = number

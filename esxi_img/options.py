@@ -29,6 +29,13 @@ MAX_GIB = 8 * 1024 * 1024
 _WORD = re.compile(r'[!-~]+')
 """A kernel option: printable ASCII without blanks."""
 
+_IMAGE_URL = re.compile(r'(?=[!-~]+\Z)(https?://[^/?#]+|file://)'
+                        r'/[^?#]*[^/?#](\?.*)?')
+"""Of a file: what ends in a slash is a folder to Ironic."""
+
+MAX_NAME = 255
+"""Characters of an image's name in Glance."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -59,6 +66,17 @@ class Options:
     ssh: bool = True
     shell: bool = True
     ca_file: str | None = None
+    manifest: bool = False
+    glance_command: bool = False
+    instance_info: str | None = None
+    upload: str | None = None
+    image_name: str | None = None
+
+    @property
+    def handed_over(self) -> bool:
+        """Is anything wanted that tells of the file's bytes?"""
+        return (self.manifest or self.instance_info is not None
+                or self.upload is not None)
 
     @property
     def image_bytes(self) -> int:
@@ -126,6 +144,7 @@ def check(options: Options) -> None:
     found += _words('--kernel-option', options.kernel_option)
     found += _words('--installed-kernel-option',
                     options.installed_kernel_option)
+    found += _hand_over(options)
     if found:
         raise errors.RequestError(*found)
 
@@ -139,4 +158,53 @@ def _words(option: str, words: tuple[str, ...]) -> list[str]:
         elif word.partition('=')[0] == 'ks':
             found.append(f'{option} {word!r}: the image brings its own '
                          'kickstart, give yours with --kickstart')
+    return found
+
+
+def _hand_over(options: Options) -> list[str]:
+    """What is wrong with the hand-over to Glance or Ironic."""
+    found = []
+    asked = [option for option, value in (
+        ('--manifest', options.manifest),
+        ('--glance-command', options.glance_command),
+        ('--instance-info', options.instance_info is not None),
+        ('--upload', options.upload is not None)) if value]
+    if options.dry_run:
+        found += [f'{option} does not go with --dry-run, which writes no '
+                  'image' for option in asked]
+    if options.glance_command and options.instance_info is not None:
+        found.append('--glance-command and --instance-info: only one of them '
+                     'can be printed')
+    if options.glance_command and not (options.output or '').isprintable():
+        found.append(f'--glance-command: output {options.output!r} has '
+                     'characters that cannot be printed in one line')
+    if options.instance_info is not None:
+        found += _instance_info(options)
+    if options.upload == '':
+        found.append('--upload names no cloud')
+    if options.image_name is not None:
+        found += _image_name(options, options.image_name)
+    return found
+
+
+def _instance_info(options: Options) -> list[str]:
+    found = []
+    if not _IMAGE_URL.fullmatch(options.instance_info or ''):
+        # It is not repeated: there may be a password in it.
+        found.append('--instance-info wants the URL of a file: '
+                     'http://HOST/PATH, https://HOST/PATH or file:///PATH')
+    if options.format == 'vmdk':
+        found.append('--instance-info: Ironic takes raw and qcow2, not vmdk')
+    return found
+
+
+def _image_name(options: Options, name: str) -> list[str]:
+    found = []
+    if not options.glance_command and options.upload is None:
+        found.append('--image-name goes with --glance-command or --upload')
+    if (not 0 < len(name) <= MAX_NAME or not name.isprintable()
+            or name.startswith('-')):
+        found.append(f'--image-name {name!r} is not a name of up to '
+                     f'{MAX_NAME} printable characters, the first of them no '
+                     'dash')
     return found

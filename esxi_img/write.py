@@ -36,6 +36,27 @@ Progress = collections.abc.Callable[[int], None]
 """Called with the number of bytes just written."""
 
 
+class Part(typing.NamedTuple):
+    """A file that has not got its name yet.
+
+    :param path: its hidden name
+    :param final: the name that it is to take
+    :param file: open for reading and writing, whatever its mode says
+    """
+
+    path: str
+    final: str
+    file: typing.BinaryIO
+
+    def flush(self) -> None:
+        """Have all that was written on the disk.
+
+        :raises OSError: disk full and the like
+        """
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+
 def target(path: str, force: bool) -> str:
     """The file that an output of this name will become.
 
@@ -92,9 +113,7 @@ def hidden(final: str) -> collections.abc.Iterator[str]:
     try:
         yield path
     finally:
-        # Not there, or a file system that has become read-only.
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+        _remove(path)
 
 
 def create(part: str, final: str) -> typing.BinaryIO:
@@ -105,8 +124,8 @@ def create(part: str, final: str) -> typing.BinaryIO:
     try:
         mode = stat.S_IMODE(os.stat(final).st_mode)
     except FileNotFoundError:
-        return open(part, 'xb')
-    file = open(part, 'xb', opener=lambda path, flags: os.open(
+        return open(part, 'x+b')
+    file = open(part, 'x+b', opener=lambda path, flags: os.open(
         path, flags, 0o600))
     os.fchmod(file.fileno(), mode)
     return file
@@ -123,40 +142,91 @@ def replacing(path: str, force: bool = False,
     :raises RequestError: as :func:`target`
     :raises EnvironmentFailed: disk full, no permission and the like
     """
-    final = target(path, force)
-    with hidden(final) as part, translated(final):
-        with create(part, final) as output:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-        publish(part, final, force)
+    with parts([path], force) as [part]:
+        with translated(part.final):
+            yield part.file
+            part.flush()
+        publish([part], force)
 
 
-def publish(part: str, final: str, force: bool) -> None:
-    """Give a finished file its name; never over a file that came meanwhile.
+@contextlib.contextmanager
+def parts(names: collections.abc.Iterable[str], force: bool,
+          ) -> collections.abc.Iterator[list[Part]]:
+    """For each output an empty file, to be filled and then published.
 
-    :raises RequestError: ``final`` appeared and ``force`` is not set
+    :raises RequestError: as :func:`target`
+    :raises EnvironmentFailed: no permission and the like
+    """
+    with contextlib.ExitStack() as stack:
+        made = []
+        for name in names:
+            final = target(name, force)
+            path = stack.enter_context(hidden(final))
+            with translated(final):
+                file = create(path, final)
+            stack.callback(_close, file)
+            made.append(Part(path, final, file))
+        yield made
+
+
+def publish(finished: collections.abc.Iterable[Part], force: bool) -> None:
+    """Give files their names, in this order, or else none of them.
+
+    Never over a file that came meanwhile, unless ``force`` is set.  Of those
+    that have their names when one cannot have its own, those that replaced
+    nothing are removed.
+
+    :raises RequestError: a final name is taken and ``force`` is not set
+    :raises EnvironmentFailed: from the file system
     """
     interrupt.commit()
+    with contextlib.ExitStack() as undo:
+        for part in finished:
+            new = not os.path.exists(part.final)
+            with translated(part.final):
+                _rename(part, force)
+            if new:
+                undo.callback(_remove, part.final)
+            _flush(os.path.dirname(part.final))
+        undo.pop_all()
+
+
+def _rename(part: Part, force: bool) -> None:
     if force:
-        os.replace(part, final)
-    else:
-        try:
-            os.link(part, final)
-        except FileExistsError:
-            raise errors.RequestError(
-                f'output {final} exists', hint='--force replaces it') from None
-        except OSError:
-            # A file system without hard links.
-            target(final, force)
-            os.rename(part, final)
-    folder = os.open(os.path.dirname(final), os.O_RDONLY | os.O_DIRECTORY)
+        os.replace(part.path, part.final)
+        return
     try:
-        # Not every file system can flush a folder; the file itself is safe.
-        with contextlib.suppress(OSError):
-            os.fsync(folder)
-    finally:
-        os.close(folder)
+        os.link(part.path, part.final)
+    except FileExistsError:
+        raise errors.RequestError(
+            f'output {part.final} exists',
+            hint='--force replaces it') from None
+    except OSError:
+        # A file system without hard links.
+        target(part.final, force)
+        os.rename(part.path, part.final)
+
+
+def _flush(folder: str) -> None:
+    # Not every file system can do that, or lets us; the files are safe.
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _close(file: typing.BinaryIO) -> None:
+    # What was not flushed then could not be, and somebody said so.
+    with contextlib.suppress(OSError):
+        file.close()
+
+
+def _remove(path: str) -> None:
+    # Not there, or a file system that has become read-only.
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 @contextlib.contextmanager

@@ -13,12 +13,14 @@
 """esxi-img: the ISO in, the image out."""
 
 import json
+import shlex
 
 from esxi_img import build
 from esxi_img.cmd import common
 from esxi_img import conf
 from esxi_img import describe
 from esxi_img import errors
+from esxi_img import glance
 from esxi_img import report
 
 
@@ -31,11 +33,17 @@ def _main(argv: list[str]) -> int:
     options, talk = conf.load(argv, 'esxi-img', build.version())
     if talk.json and not options.dry_run:
         raise errors.RequestError('--json goes with --dry-run')
-    recipe = build.run(options, report.Report(talk.quiet))
+    recipe, manifest = build.run(options, report.Report(talk.quiet))
     if options.dry_run and talk.json:
         print(json.dumps(describe.as_dict(recipe), indent=2))
     elif options.dry_run:
         print(describe.as_text(recipe), end='')
+    elif options.glance_command:
+        print(shlex.join(glance.command(recipe)))
+    elif options.instance_info and manifest:
+        print(json.dumps(glance.instance_info(
+            options.instance_info, manifest.disk_format, manifest.sha256,
+            manifest.sha512), indent=2))
     return 0
 
 

@@ -88,7 +88,7 @@ def _run(main: collections.abc.Callable[[list[str]], int],
         return error.exit_code
     except interrupt.Interrupted as error:
         name = signal.Signals(error.number).name
-        _say(f'error: stopped by {name}, nothing was written')
+        _say(f'error: stopped by {name}, {error.left}')
         return 128 + error.number
     except BrokenPipeError:
         # Whoever read our output has had enough of it.

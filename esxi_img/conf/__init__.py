@@ -85,10 +85,10 @@ def load(argv: collections.abc.Sequence[str], prog: str, version: str,
     for opt in opts.FILE_OPTS:
         given = getattr(cli, opt.dest)
         values[opt.dest] = file[opt.dest] if given is None else given
-    for name in ('iso', 'output', 'force', 'dry_run'):
+    for name in ('iso', 'output', 'instance_info', 'upload', 'image_name'):
         values[name] = getattr(cli, name)
-    for name in ('force', 'dry_run'):
-        values[name] = bool(values[name])
+    for name in ('force', 'dry_run', 'manifest', 'glance_command'):
+        values[name] = bool(getattr(cli, name))
     if not values['iso']:
         _usage('the ISO is missing')
     return options_of(values), Talk(

@@ -113,6 +113,34 @@ FIRST_BOOT = [
              "ESXi's own alone."),
 ]
 
+HAND_OVER = [
+    Flag('manifest',
+         help='Write two files beside the image FILE: FILE.json, which tells '
+              'what it is, with its hashes, and FILE.sha256, for sha256sum '
+              '--check.'),
+    Flag('glance-command',
+         help='After the build, print the "openstack image create" command '
+              'that puts the image into Glance, in one line and quoted for a '
+              'shell. Nothing else is printed on standard output.'),
+    cfg.StrOpt(
+        'instance-info', metavar='URL',
+        help='After the build, print as JSON the instance_info of a node of '
+             'a standalone Ironic that gets the image from URL (http, https '
+             'or file). Nothing else is printed on standard output. Not for '
+             'vmdk, and not with --glance-command.'),
+    cfg.StrOpt(
+        'upload', metavar='CLOUD',
+        help='After the build, put the image into Glance of CLOUD, as '
+             'clouds.yaml names it, and verify what is stored there. Whether '
+             'it lets us in is seen before the build. Needs openstacksdk: '
+             "pip install 'esxi-img[upload]'."),
+    cfg.StrOpt(
+        'image-name', metavar='NAME',
+        help="The image's name in Glance, for --glance-command and --upload "
+             '(default: ESXi-VERSION-BUILD, with -4kn for sectors of 4096 '
+             'bytes).'),
+]
+
 FILE_OPTS = [*IMAGE, *BOOT, *KICKSTART, *FIRST_BOOT]
 
 CLI_OPTS = [
@@ -126,6 +154,7 @@ CLI_OPTS = [
              '/etc/esxi-img/esxi-img.conf. Repeatable; later ones win, '
              'lists add up.'),
     Flag('force', help='Replace an output that exists.'),
+    *HAND_OVER,
     Flag('dry-run',
          help='Print what would be read, edited and written, and stop.'),
     Flag('json', help='With --dry-run: print it as JSON.'),

@@ -37,7 +37,8 @@ HUGE = 256 << 20
 Word = str | bytes | int | os.PathLike
 
 _SAID = re.compile(r'(error|hint|warning|kickstart): \S.*'
-                   r'|(verifying|writing|converting|wrote) \S.*')
+                   r'|(verifying|writing|converting|reading|wrote|uploading'
+                   r'|uploaded) \S.*')
 """Every line that a build may put on standard error."""
 _CONTROL = re.compile(r'[\x00-\x09\x0b-\x1f\x7f-\x9f]')
 

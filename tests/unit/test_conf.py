@@ -234,6 +234,25 @@ class ConfTests(base.TestCase):
         names = {opt.dest for opt in opts.FILE_OPTS}
         self.assertLessEqual(names, set(vars(self.options())))
 
+    def test_hand_over(self):
+        found = self.options()
+        self.assertEqual((False, False, None, None, None), (
+            found.manifest, found.glance_command, found.instance_info,
+            found.upload, found.image_name))
+        found = self.options(
+            '--manifest', '--glance-command', '--instance-info', 'http://h/x',
+            '--upload', 'c', '--image-name', 'n')
+        self.assertEqual((True, True, 'http://h/x', 'c', 'n'), (
+            found.manifest, found.glance_command, found.instance_info,
+            found.upload, found.image_name))
+
+    def test_hand_over_is_not_for_files(self):
+        for name in ('manifest', 'glance_command', 'instance_info', 'upload',
+                     'image_name'):
+            path = self.file(f'[DEFAULT]\n{name} = true\n')
+            self.assertIn(f'{name} can only be given on the command line',
+                          self.refused('a.iso', '--config-file', path))
+
     def test_help_says_every_default(self):
         for opt in opts.FILE_OPTS:
             if opt.default not in (None, []):

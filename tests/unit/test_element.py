@@ -161,7 +161,7 @@ class ElementCase(base.TestCase):
         output = self.tmp() / 'image.raw'
         made = build.run(options.Options(
             self.iso, output=str(output), **given), report.Report(True))
-        return made.id, output.read_bytes()
+        return made.recipe.id, output.read_bytes()
 
     def refused(self, function: typing.Callable[[], object], *parts: str,
                 error: type[errors.EsxiImgError] = errors.InputError

@@ -67,7 +67,8 @@ class InspectTests(base.TestCase):
             sample.write(output, 8)
         cls.recipe = build.run(options.Options(
             iso=str(iso), output=str(cls.image),
-            root_password_hash_file=str(hashed)), report.Report(quiet=True))
+            root_password_hash_file=str(hashed)),
+            report.Report(quiet=True)).recipe
         cls.good = cls.image.read_bytes()
         cls.scratch = cls.folder / 'scratch.img'
         shutil.copyfile(cls.image, cls.scratch)
