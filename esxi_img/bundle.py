@@ -33,6 +33,7 @@ BUILD = f'{FOLDER}/build.json'
 SETTINGS = f'{FOLDER}/settings.json'
 CA = f'{FOLDER}/ca.pem'
 FIRSTBOOT = f'{FOLDER}/firstboot'
+COLLECTOR = f'{FOLDER}/esxi-img-collect'
 
 MAX_UNPACKED = 256 * 1024 * 1024
 """Bytes that a module is unpacked to at most."""

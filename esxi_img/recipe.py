@@ -47,6 +47,7 @@ class Ingredients:
     :param elsewhere: files of ``source`` that are not read from the ISO: the
         file of this machine that holds each
     :param ca: certificates in PEM, to verify whom first boot reports to
+    :param collector: the program that gathers a field report
     """
 
     options: options_module.Options
@@ -60,6 +61,7 @@ class Ingredients:
     elsewhere: collections.abc.Mapping[tree.Path, str] = dataclasses.field(
         default_factory=dict)
     ca: bytes | None = None
+    collector: bytes | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +100,9 @@ def _members(given: Ingredients) -> dict[str, bytes]:
                for name, data in given.kickstart.safe.items()},
             **{f'{bundle.FIRSTBOOT}/{name}': data
                for name, data in given.firstboot.items()},
-            **({} if given.ca is None else {bundle.CA: given.ca})}
+            **({} if given.ca is None else {bundle.CA: given.ca}),
+            **({} if given.collector is None
+               else {bundle.COLLECTOR: given.collector})}
 
 
 def adopt(given: Ingredients,

@@ -32,6 +32,8 @@ HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = 'esxiimg'
 PACKAGE = 'firstboot'
 DRIVE = 'drive'
+# Gathers a field report; it stays when the package goes.
+COLLECTOR = 'esxi-img-collect'
 # In it: what user data and vendor data say, opaque as it is.
 WISHES = 'wishes.json'
 

@@ -70,12 +70,14 @@ def _post(run: Run, places: place.Places, say: log.Log) -> int:
     wishes = _wishes(run, places, say)
     done = [_fill(bank, build, before, wishes, places, say) for bank in banks]
     disarmed = _disarm(disk, build, before, places, say)
-    # Last, so that it tells of all that.
-    journal = place.read(places.journal) or b''
+    # Last, so that it tells of all that; and whatever came of it.
+    last = {'installer.jsonl': place.read(places.journal) or b''}
+    collector = place.read(places.own(place.COLLECTOR))
+    if collector is not None:
+        last[place.COLLECTOR] = collector
     for bank in banks:
         try:
-            _copy(os.path.join(bank.folder, place.FOLDER),
-                  {'installer.jsonl': journal})
+            _copy(os.path.join(bank.folder, place.FOLDER), last)
         except OSError as error:
             say.say(f'problem: {bank.folder}: {error.strerror}')
     return 0 if all(done) and disarmed else 1

@@ -30,6 +30,8 @@ _ROOTPW = re.compile(
     r'(?<![\w/.-])(rootpw)\b((?:\\\r*\n|[^\n])*)', re.IGNORECASE)
 _OTHERS = tuple((re.compile(pattern, re.IGNORECASE), shown)
                 for pattern, shown in (
+    # First, whole: crypt(3) strings, their dollars quoted for a shell or not
+    (r'\\?\$(?:1|2[abxy]?|5|6|7|y|gy|sha1)\\?\$[^\s"\':]+', SET),
     # --password=VALUE, --password VALUE, PASSWORD="VALUE", "token": VALUE
     (rf'(--[\w-]*{_NAME}[\w-]*(?:[ \t]|\\\r*\n)+){_VALUE}', rf'\1{SET}'),
     (rf'({_NAME}[\w-]*["\']?[ \t]*[=:][ \t]*){_VALUE}', rf'\1{SET}'),
@@ -54,8 +56,6 @@ _OTHERS = tuple((re.compile(pattern, re.IGNORECASE), shown)
     (rf'(--esx=){_VALUE}', rf'\1{SET}'),
     # scheme://user:VALUE@host
     (r'(://[^/\s:@]*:)[^/\s@]+@', rf'\1{SET}@'),
-    # crypt(3) strings, their dollars quoted for a shell or not
-    (r'\\?\$(?:1|2[abxy]?|5|6|7|y|gy|sha1)\\?\$[^\s"\':]+', SET),
 ))
 
 

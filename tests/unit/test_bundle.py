@@ -25,6 +25,7 @@ from hypothesis import strategies
 
 from esxi_img import build
 from esxi_img import bundle
+from esxi_img import collector
 from esxi_img import errors
 from esxi_img import modulefile
 from esxi_img import pyyaml
@@ -76,7 +77,9 @@ class BundleTests(base.TestCase):
     def test_first_boot_files_are_all_listed(self):
         folder = os.path.join(os.path.dirname(build.__file__), 'firstboot')
         there = {name for name in os.listdir(folder) if name.endswith('.py')}
-        self.assertEqual(there, set(build.FIRSTBOOT))
+        self.assertEqual(there, {*build.FIRSTBOOT, *collector.MODULES})
+        self.assertEqual({'__init__.py', 'running.py'},
+                         {*build.FIRSTBOOT} & {*collector.MODULES})
         data = {name for name in os.listdir(folder) if name.endswith('.json')}
         self.assertEqual(data, set(build.FIRSTBOOT_DATA))
 
@@ -98,6 +101,7 @@ class BundleTests(base.TestCase):
     def test_size(self):
         """An image may be but 2 MB larger than what it is made of."""
         files = build.firstboot()
+        files[bundle.COLLECTOR] = collector.program()
         self.assertLess(len(bundle.pack(files, 0)), 500_000)
 
 

@@ -43,6 +43,7 @@ LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     {'errors': PURE,
      'interrupt': PURE,
      'printable': PURE,
+     'pythonfile': PURE,
      'tree': PURE},
     # Formats, from their records up.
     {'huffman': PURE},
@@ -70,9 +71,12 @@ LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     # The whole image as a value, and as text.
     {'disk.compose': PURE},
     {'recipe': PURE},
-    {'describe': PURE},
+    {'describe': PURE,
+     'glance': PURE},
+    {'manifest': touches('os')},
     # Effects, one kind each.
     {'block_device': touches('os'),
+     'collector': touches('importlib', 'open'),
      'dib': PURE,
      'elements': touches('importlib', 'os'),
      'infile': touches('open', 'os'),
@@ -87,6 +91,8 @@ LAYERS: tuple[dict[str, frozenset[str]], ...] = (
      'sample': touches('pycdlib'),
      'room': touches('os'),
      'write': touches('open', 'os', 'secrets')},
+    {'digests': touches('os')},
+    {'upload': touches('keystoneauth1', 'openstack', 'random', 'time')},
     # What puts them together.
     {'build': touches('importlib', 'open', 'os'),
      'conf.opts': touches('oslo_config'),
@@ -190,10 +196,20 @@ FIRSTBOOT_LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     {'think': PURE},
     # What people and programs see of it.
     {'present': PURE},
+    # The field report, which travels as a program of its own.
+    {'reportmodel': PURE,
+     'reportnames': PURE},
+    {'reportcommands': PURE,
+     'reportsecrets': PURE},
+    {'reportanswers': PURE},
+    {'reportmembers': PURE},
     # Effects, one kind each.
     {'files': touches('open', 'os'),
+     'reportarchive': touches('open', 'os'),
+     'reportfiles': touches('open', 'os'),
      'running': touches('os', 'subprocess', 'time')},
     {'gpt': PURE,
+     'reportgather': PURE,
      'place': touches('open', 'os'),
      'records': touches('open', 'os', 'time')},
     {'disks': touches('open', 'os'),
@@ -207,6 +223,7 @@ FIRSTBOOT_LAYERS: tuple[dict[str, frozenset[str]], ...] = (
     {'scrub': touches('open', 'os')},
     # What puts them together.
     {'apply': touches('os', 'random', 'time'),
+     'fieldreport': touches('importlib', 'os', 'shutil', 'time'),
      'post': touches('open', 'os'),
      'pre': touches('os', 'random')},
     {'__main__': PURE},
@@ -245,10 +262,10 @@ ON_ESXI = frozenset("""
 # answer is another one at the next call.  Attributes are met on whatever
 # carries them: Path.read_bytes, datetime.now, uuid.uuid4.
 GUARDED_IMPORTS = frozenset({
-    'ctypes', 'glob', 'importlib', 'mmap', 'multiprocessing', 'os',
-    'oslo_config', 'pathlib', 'pickle', 'pycdlib', 'random', 'secrets',
-    'shutil', 'socket', 'subprocess', 'tempfile', 'threading', 'time', 'tqdm',
-    'urllib'})
+    'ctypes', 'glob', 'importlib', 'keystoneauth1', 'mmap',
+    'multiprocessing', 'openstack', 'os', 'oslo_config', 'pathlib', 'pickle',
+    'pycdlib', 'random', 'secrets', 'shutil', 'socket', 'subprocess',
+    'tempfile', 'threading', 'time', 'tqdm', 'urllib'})
 GUARDED_NAMES = frozenset({
     '__import__', 'eval', 'exec', 'input', 'open'})
 GUARDED_ATTRIBUTES = {

@@ -113,6 +113,7 @@ class Host:
         self.home_file('build.json', self.build())
         self.home_file('settings.json', {})
         (self.home / 'rootpw.cfg').write_text(ROOTPW + '\n')
+        (self.home / place.COLLECTOR).write_text('gathers\n')
         for name in ('__init__.py', '__main__.py', 'apply.py'):
             (self.home / 'firstboot' / name).write_text(f'# {name}\n')
         self.calls: list[tuple[str, ...]] = []

@@ -137,8 +137,9 @@ class TestCase(acting.TestCase):
         for bank in (self.bank, self.other):
             for name in ('firstboot', 'drive'):
                 self.assertFalse((bank / 'esxiimg' / name).exists())
-        self.assertLessEqual({'state.json', 'installer.jsonl'},
-                             set(os.listdir(self.home)))
+        self.assertLessEqual(
+            {'state.json', 'installer.jsonl', 'esxi-img-collect'},
+            set(os.listdir(self.home)))
 
     def assert_ended(self, status: str) -> None:
         """In the state, its copy, the exit status and the welcome text."""

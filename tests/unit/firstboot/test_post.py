@@ -28,7 +28,7 @@ NAA, OTHER, VML = acting.NAA, acting.OTHER, acting.VML
 CONFIG = acting.CONFIG
 LOCAL = 'install --firstdisk=local --overwritevmfs'
 WRITTEN = {'build.json', 'settings.json', 'installed.json',
-           'installer.jsonl', 'firstboot/__init__.py',
+           'installer.jsonl', 'esxi-img-collect', 'firstboot/__init__.py',
            'firstboot/__main__.py', 'firstboot/apply.py'}
 DRIVE = {'drive/openstack/latest/meta_data.json',
          'drive/openstack/latest/network_data.json',
@@ -218,12 +218,14 @@ class TestFill(TestCase):
 
     def test_what_is_missing_at_home(self) -> None:
         self.pre()
-        for name in ('settings.json', 'build.json'):
+        for name in ('settings.json', 'build.json', 'esxi-img-collect'):
             (self.host.home / name).unlink()
         folder = self.host.install(NAA)
         self.assertEqual(0, self.post())
-        self.assertEqual((WRITTEN | DRIVE) - {'settings.json', 'build.json'},
-                         set(tree(folder / 'esxiimg')))
+        self.assertEqual(
+            (WRITTEN | DRIVE) - {'settings.json', 'build.json',
+                                 'esxi-img-collect'},
+            set(tree(folder / 'esxiimg')))
 
     def test_all_that_is_beside_the_package(self) -> None:
         self.pre()
@@ -288,8 +290,9 @@ class TestFill(TestCase):
         folder = self.host.install(NAA)
         self.full('network_data.json')
         self.assertEqual(1, self.post())
-        # All or nothing.
-        self.assertEqual({'installer.jsonl'}, set(tree(folder / 'esxiimg')))
+        # All or nothing, but for what tells why.
+        self.assertEqual({'installer.jsonl', 'esxi-img-collect'},
+                         set(tree(folder / 'esxiimg')))
         self.assertEqual(CONFIG, (folder / 'boot.cfg').read_bytes())
         self.assertIn('no first boot: No space left on device',
                       self.host.said())

@@ -18,6 +18,7 @@ import json
 
 from esxi_img import bundle
 from esxi_img.firstboot import model
+from esxi_img.firstboot import place
 from esxi_img.firstboot import settings
 from tests import base
 from tests.unit import test_recipe
@@ -45,6 +46,8 @@ class SettingsTests(base.TestCase):
     def test_it_stands_beside_the_package(self):
         self.assertEqual(bundle.FIRSTBOOT.rpartition('/')[0],
                          bundle.SETTINGS.rpartition('/')[0])
+        self.assertEqual(f'{place.FOLDER}/{place.COLLECTOR}',
+                         bundle.COLLECTOR)
 
     def test_what_is_odd_is_as_by_default(self):
         for odd in (None, [], 'x', 7, {}, {'ssh': None}, {'ssh': 0},

@@ -47,6 +47,7 @@ CASES = (
     ('wget https://me:Hunter22@example.org/', 'wget https://me:(set)'
                                               '@example.org/'),
     ("echo 'root:$6$salt$Hunter22:1'", "echo 'root:(set):1'"),
+    ('root:$6$salt$abc/def/Hunter22:1', 'root:(set):1'),
     ('echo \\$6\\$salt\\$Hunter22 x', 'echo (set) x'),
     ('esxcli system account set -i root -p Hunter22 -c Hunter22',
      'esxcli system account set -i root -p (set) -c (set)'),
