@@ -61,6 +61,75 @@ class OptionsTests(base.TestCase):
             self.assertEqual(1, len(found), changes)
             self.assertIn(part, found[0])
 
+    def test_hand_over(self):
+        for changes in (
+                {'manifest': True, 'glance_command': True, 'upload': 'c'},
+                {'manifest': True, 'instance_info': 'http://h/x.img'},
+                {'glance_command': True, 'image_name': 'My ESXi, für alle'},
+                {'upload': 'c', 'image_name': 'x' * options.MAX_NAME},
+                {'upload': 'c', 'format': 'vmdk'},
+                {'output': 'a\nb', 'manifest': True}):
+            self.assertEqual([], self.problems(**changes), changes)
+
+    def test_bad_hand_over(self):
+        for changes, part in (
+                ({'glance_command': True, 'instance_info': 'http://h/x'},
+                 'only one of them'),
+                ({'dry_run': True, 'manifest': True},
+                 '--manifest does not go with --dry-run'),
+                ({'dry_run': True, 'glance_command': True},
+                 '--glance-command does not go with --dry-run'),
+                ({'dry_run': True, 'instance_info': 'http://h/x'},
+                 '--instance-info does not go with --dry-run'),
+                ({'dry_run': True, 'upload': 'c'},
+                 '--upload does not go with --dry-run'),
+                ({'upload': ''}, '--upload names no cloud'),
+                ({'format': 'vmdk', 'instance_info': 'http://h/x'},
+                 'not vmdk'),
+                ({'image_name': 'x'}, '--image-name goes with'),
+                ({'image_name': 'x', 'manifest': True},
+                 '--image-name goes with'),
+                ({'glance_command': True, 'output': 'a\nb'},
+                 "output 'a\\nb' has characters"),
+                ({'glance_command': True, 'output': 'a\udcffb'},
+                 'has characters')):
+            found = self.problems(**changes)
+            self.assertEqual(1, len(found), changes)
+            self.assertIn(part, found[0])
+
+    def test_image_names(self):
+        for name in ('', 'a\nb', '-x', 'x' * (options.MAX_NAME + 1),
+                     '\x1b[31m'):
+            found = self.problems(image_name=name, upload='c')
+            self.assertEqual(1, len(found), name)
+            self.assertIn(f'--image-name {name!r} is not', found[0])
+
+    def test_urls(self):
+        for url in ('http://h/x', 'https://h:8080/a/b.img', 'file:///a/b',
+                    'http://[::1]/x', 'http://h/x?token=y&z=/',
+                    'http://u:p@h/x', 'http://h//x'):
+            self.assertEqual([], self.problems(instance_info=url), url)
+        for url in ('', 'x', '/x', 'http://h', 'http://h/', 'http://h/a/',
+                    'http:///x', 'http://h?x', 'http://h/?x', 'ftp://h/x',
+                    'file://h/x', 'file:///', 'file:/x', 'HTTP://h/x',
+                    'http://h/a b', 'http://h/ü', 'http://h/x\n',
+                    'http://h/x#y', 'glance://x', ' http://h/x'):
+            found = self.problems(instance_info=url)
+            self.assertEqual(1, len(found), url)
+            self.assertIn('--instance-info wants the URL', found[0])
+
+    def test_a_bad_url_is_not_repeated(self):
+        [found] = self.problems(instance_info='http://u:s3cret@h')
+        self.assertNotIn('s3cret', found)
+
+    def test_what_needs_the_files_bytes(self):
+        for changes, wanted in (
+                ({}, False), ({'glance_command': True}, False),
+                ({'manifest': True}, True), ({'upload': 'c'}, True),
+                ({'instance_info': 'http://h/x'}, True)):
+            self.assertEqual(wanted, options.Options(
+                iso='x', **changes).handed_over, changes)
+
     def test_all_at_once(self):
         self.assertEqual(3, len(self.problems(
             output=None, compress=True, iso_sha256='x')))

@@ -51,6 +51,7 @@ GOLDEN = {
         'shell': False, 'ca_file': 'ca.pem'},
 }
 CA = b'certificates\n'
+COLLECTOR = b'gathers\n'
 KICKSTART = ('# mine\nvmaccepteula\nnetwork --bootproto=dhcp '
              '--device=vmnic1\n%post --interpreter=busybox\necho done\n')
 
@@ -91,7 +92,7 @@ def ingredients(iso=None, cfgs=(CFG, CFG), modules=(), version='1.0.0',
         chosen, iso, facts, kickstart, tuple(modules),
         {'__init__.py': b'', '__main__.py': b'pass\n',
          'yaml/LICENSE': b'free\n'}, version, time,
-        ca=CA if chosen.ca_file else None)
+        ca=CA if chosen.ca_file else None, collector=COLLECTOR)
 
 
 def make(**given):
@@ -157,6 +158,8 @@ class IdentityTests(base.TestCase):
             self.assertEqual(wanted, made.members.get('esxiimg/ca.pem'))
             self.assertEqual(b'free\n',
                              made.members['esxiimg/firstboot/yaml/LICENSE'])
+            self.assertEqual(COLLECTOR,
+                             made.members['esxiimg/esxi-img-collect'])
             self.assertEqual(given.get('ca_file'), describe.as_dict(made)[
                 'options']['ca_file'])
         self.assertNotEqual(make(ca_file='x').id, recipe.make(

@@ -130,6 +130,101 @@ class ReplacingTests(base.TestCase):
         self.assertEqual(b'new', self.path.read_bytes())
 
 
+class PartsTests(base.TestCase):
+    """Several files, of which all get their names, or none."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.tmp()
+        self.paths = [str(self.folder / name) for name in 'abc']
+
+    def write(self, force=False, between=lambda parts: None):
+        with write.parts(self.paths, force) as parts:
+            for part in parts:
+                part.file.write(b'new')
+                part.flush()
+            between(parts)
+            write.publish(parts, force)
+
+    def content(self):
+        return {path.name: path.read_bytes()
+                for path in sorted(self.folder.iterdir())}
+
+    def test_all(self):
+        self.write()
+        self.assertEqual(dict.fromkeys('abc', b'new'), self.content())
+
+    def test_they_are_there_from_the_start(self):
+        with self.assertRaises(KeyError):
+            with write.parts(self.paths, False) as parts:
+                self.assertEqual(
+                    sorted(os.path.basename(part.path) for part in parts),
+                    sorted(os.listdir(self.folder)))
+                raise KeyError('x')
+        self.assertEqual({}, self.content())
+
+    def test_one_that_exists(self):
+        (self.folder / 'c').write_bytes(b'old')
+        with self.assertRaisesRegex(errors.RequestError, 'c exists'):
+            self.write()
+        self.assertEqual({'c': b'old'}, self.content())
+
+    def test_one_that_came_meanwhile(self):
+        for name in 'abc':
+            path = self.folder / name
+            with self.assertRaisesRegex(errors.RequestError, 'exists'):
+                self.write(between=lambda _: path.write_bytes(b'theirs'))
+            self.assertEqual({name: b'theirs'}, self.content())
+            path.unlink()
+
+    def test_one_that_cannot_have_its_name(self):
+        (self.folder / 'a').write_bytes(b'old')
+        with self.assertRaisesRegex(errors.EnvironmentFailed, '/c: is a dir'):
+            self.write(True, lambda _: (self.folder / 'c').mkdir())
+        (self.folder / 'c').rmdir()
+        # What was replaced is replaced; what was new is gone again.
+        self.assertEqual({'a': b'new'}, self.content())
+
+    def test_in_order(self):
+        order = []
+        real = write._rename
+
+        def rename(part, force):
+            order.append(os.path.basename(part.final))
+            real(part, force)
+
+        with mock.patch.object(write, '_rename', autospec=True,
+                               side_effect=rename):
+            self.write()
+        self.assertEqual(['a', 'b', 'c'], order)
+
+    def test_a_mode_that_forbids_reading(self):
+        for name in 'abc':
+            (self.folder / name).touch(mode=0o200)
+        self.write(force=True, between=self.read)
+        self.assertEqual(
+            {0o200}, {stat.S_IMODE(path.stat().st_mode)
+                      for path in self.folder.iterdir()})
+
+    def read(self, parts):
+        for part in parts:
+            part.file.seek(0)
+            self.assertEqual(b'new', part.file.read())
+
+    def test_a_folder_that_cannot_be_flushed(self):
+        real = os.open
+
+        def refuse(path, flags, *rest):
+            if flags & os.O_DIRECTORY:
+                raise PermissionError(errno.EACCES, 'no', path)
+            return real(path, flags, *rest)
+
+        with mock.patch.object(os, 'open', autospec=True,
+                               side_effect=refuse):
+            self.write()
+        self.assertEqual(dict.fromkeys('abc', b'new'), self.content())
+
+
 class ImageTests(base.TestCase):
 
     def setUp(self):
