@@ -10,19 +10,47 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+import logging
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'ext'))
+from docutils import nodes
+from docutils.parsers import rst
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'docs' / 'ext'))
 
 project = 'esxi-img'
 copyright = 'the authors of esxi-img'
 extensions = [
     'command_options',
+    'layers',
     'openstackdocstheme',
     'oslo_config.sphinxext',
     'vmware_esxi_keys',
 ]
+
+if (ROOT / '.git').exists():
+    extensions.append('reno.sphinxext')
+else:
+    # The theme would warn that it does not know the commit.
+    logging.getLogger('sphinx.openstackdocstheme.ext').setLevel(logging.ERROR)
+
+
+class NoNotes(rst.Directive):
+    """Stands for the release notes: git alone knows what is in a release."""
+
+    def run(self):
+        return [nodes.paragraph(
+            text='This copy was made of a tree without the history that the '
+                 'notes are sorted by: see the files themselves.')]
+
+
+def setup(app):
+    if 'reno.sphinxext' not in extensions:
+        app.add_directive('release-notes', NoNotes)
+
+
 # The theme's own says that the text is under another licence than ours.
 templates_path = ['_templates']
 # Options start with two dashes, not with one long one.

@@ -172,7 +172,7 @@ class TestNodepool(base.TestCase):
             default_file='/nonexistent')
         self.assertEqual(
             (('allowLegacyCPU=true', 'systemMediaSize=min'), False),
-            (options.installed_kernel_option, options.shell))
+            (options.kernel_option, options.shell))
 
     def test_nothing_in_the_environment_is_secret(self) -> None:
         for name, value in self.variables.items():
