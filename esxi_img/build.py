@@ -245,8 +245,8 @@ def firstboot() -> dict[str, bytes]:
     # The licence stays in one of them.
     lean = {name: pythonfile.lean(data) for name, data in files.items()
             if name.endswith('.py') and name != '__init__.py'}
-    return {**files, **lean, **{f'yaml/{name}': data
-                        for name, data in pyyaml.files().items()}}
+    yaml = {f'yaml/{name}': data for name, data in pyyaml.files().items()}
+    return {**files, **lean, **yaml}
 
 
 def _kickstart(path: str | None) -> str | None:

@@ -49,6 +49,7 @@ def as_dict(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
             'left_out': list(given.kickstart.left_out),
             'includes': list(given.kickstart.includes)},
         'boot_cfg': [_boot_cfg(recipe, path) for path in recipe.boot_cfgs],
+        'installed_kernelopt': list(given.options.installed_words),
         'modules': [{'name': module.name, 'path': module.source,
                      'size': module.size, 'sha256': module.sha256}
                     for module in given.modules],
@@ -67,15 +68,18 @@ def as_dict(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
 
 
 def options(recipe: recipe_module.Recipe) -> dict[str, typing.Any]:
-    """The options that shape the image; the password's hash as (set)."""
+    """The options that shape the image, as they were given.
+
+    The password's hash is (set).
+    """
     given = recipe.given.options
     return {
         'format': given.format,
         'compress': given.compress,
         'sector_size': given.sector_size,
         'image_size': given.image_size,
-        'kernel_options': list(given.installer_words),
-        'installed_kernel_options': list(given.installed_words),
+        'kernel_options': list(given.kernel_option),
+        'installed_kernel_options': list(given.installed_kernel_option),
         'serial_console': given.serial_console,
         'add_module': list(given.add_module),
         'kickstart': given.kickstart,
@@ -189,7 +193,7 @@ def _kickstart_lines(facts: dict[str, typing.Any]
         for line in text.splitlines():
             yield f'  {name} at first: {line}'
     yield f'  disk.cfg on the host: {kickstart["install"]}'
-    words = ' '.join(options['installed_kernel_options'])
+    words = ' '.join(facts['installed_kernelopt'])
     yield f'  for the installed kernel: {words or "(nothing)"}'
 
 

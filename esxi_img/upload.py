@@ -15,6 +15,7 @@
 import collections.abc
 import contextlib
 import hashlib
+import io
 import logging
 import re
 import shlex
@@ -107,11 +108,7 @@ class Glance:
         interrupt.proceed(f'{path} is written, but not uploaded')
         try:
             with infile.opened(path) as file:
-                if not glance.is_format(
-                        file.read(glance.HEAD), manifest.disk_format,
-                        manifest.sector_size):
-                    raise errors.EnvironmentFailed(
-                        f'{path}: is no {manifest.disk_format} image')
+                _check(file, path, manifest)
                 identifier = self._put(name, manifest, file, report)
         except errors.EsxiImgError as error:
             command = shlex.join(glance.command(recipe))
@@ -121,7 +118,8 @@ class Glance:
                      f'{shlex.quote(self._cloud)} {command}') from None
         report.say(f'uploaded {name} to {self._cloud}: image {identifier}')
         report.say('hint: Ironic has to be able to read it: openstack image '
-                   f'set --public {identifier}, or --shared')
+                   f'set --public {identifier}, or image add project '
+                   f'{identifier} PROJECT')
 
     def _put(self, name: str, manifest: manifest_module.Manifest,
              file: typing.BinaryIO, report: report_module.Report) -> str:
@@ -159,6 +157,10 @@ class Glance:
             answer = self._ask('get', f'/images/{identifier}')
             with self._translated():
                 image = answer.json()
+            if not isinstance(image, dict) or 'status' not in image:
+                raise errors.EnvironmentFailed(
+                    f'cloud {self._cloud}: does not tell the status of the '
+                    'image')
             status = image['status']
             if status == 'active':
                 return image
@@ -224,6 +226,26 @@ class Glance:
             yield
         finally:
             session.timeout = before
+
+
+def _check(file: typing.BinaryIO, path: str,
+           manifest: manifest_module.Manifest) -> None:
+    """Is it what was written?  Another build may have replaced it.
+
+    A body that is shorter than it was said to be is waited for.
+
+    :raises EnvironmentFailed: it has another size or another format
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if size != manifest.size:
+        raise errors.EnvironmentFailed(
+            f'{path}: has {size} bytes, not the {manifest.size} that were '
+            'written')
+    if not glance.is_format(file.read(glance.HEAD), manifest.disk_format,
+                            manifest.sector_size):
+        raise errors.EnvironmentFailed(
+            f'{path}: is no {manifest.disk_format} image')
 
 
 class _Body:

@@ -272,6 +272,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.cloud.fails('show nonsense'):
             self.refuse(200, 'welcome to our cloud')
             return
+        for fault, odd in (('show number', 7), ('show nothing', {})):
+            if self.cloud.fails(fault):
+                self.answer(200, odd)
+                return
         if self.cloud.fails('show late'):
             self.answer(200, {**self.cloud.images[identifier],
                               'status': 'saving'})

@@ -103,6 +103,20 @@ class TestOptions(base.TestCase):
         self.assertEqual({spelt.get(name, name) for name in names},
                          set(describe.options(test_recipe.make())))
 
+    def test_given_again_they_make_the_same(self) -> None:
+        """What follows from another option is not among them."""
+        made = test_recipe.make(
+            serial_console='com1', kernel_option=('a=1', 'b'),
+            installed_kernel_option=('c=2',), install_option=('novmfsondisk',))
+        shown = describe.options(made)
+        again = test_recipe.make(
+            serial_console=shown['serial_console'],
+            kernel_option=tuple(shown['kernel_options']),
+            installed_kernel_option=tuple(shown['installed_kernel_options']),
+            install_option=tuple(shown['install_options']))
+        self.assertEqual((shown, made.id),
+                         (describe.options(again), again.id))
+
     def test_all_that_shape_the_image(self) -> None:
         made = test_recipe.make(format='qcow2', compress=True)
         shown = describe.options(made)

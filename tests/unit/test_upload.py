@@ -128,7 +128,8 @@ class TestUpload(CloudCase):
             'uploading x.img to stub\n'
             f'uploaded ESXi-8.0.3-24022510 to stub: image {identifier}\n'
             'hint: Ironic has to be able to read it: openstack image set '
-            f'--public {identifier}, or --shared\n', self.said.getvalue())
+            f'--public {identifier}, or image add project {identifier} '
+            'PROJECT\n', self.said.getvalue())
 
     def test_each_image_is_a_new_one(self) -> None:
         self.upload()
@@ -301,8 +302,10 @@ class TestFailures(CloudCase):
             self.check('the image is killed, not active')
 
     def test_an_answer_that_is_none(self) -> None:
-        self.cloud.faults['show nonsense'] = 1
-        self.check('cloud stub: ')
+        for fault in ('show nonsense', 'show number', 'show nothing'):
+            with self.subTest(fault):
+                self.cloud.faults[fault] = 1
+                self.check('cloud stub: ')
 
     def test_it_cannot_be_deleted_either(self) -> None:
         self.cloud.faults.update({'upload 500': 1, 'delete 403': 1})
@@ -314,6 +317,21 @@ class TestFailures(CloudCase):
         self.path.write_bytes(b'QFI\xfb' + bytes(10000))
         self.check('x.img: is no raw image', deleted=0)
         self.assertEqual([], self.cloud.log)
+
+    def test_another_file_than_was_written(self) -> None:
+        """Another build may have replaced it by one of another size."""
+        made = test_glance.changed(test_recipe.make(),
+                                   output=str(self.path))
+        for size in (1, (3 << 20) + 1):
+            with upload.connected('stub') as images:
+                self.cloud.log.clear()
+                with self.assertRaisesRegex(
+                        errors.EnvironmentFailed,
+                        f'x.img: has 3145728 bytes, not the {size} '
+                        'that were written'):
+                    images.upload(made, manifest.make(made, size, '', ''),
+                                  self.report)
+            self.assertEqual([], self.cloud.log)
 
     def test_the_file_is_gone(self) -> None:
         made = test_glance.changed(test_recipe.make(),
