@@ -35,6 +35,9 @@ _MAIN = '''\
 # Apache License 2.0: http://www.apache.org/licenses/LICENSE-2.0
 import sys
 
+# Nothing is written to the host but the report.
+sys.dont_write_bytecode = True
+
 from firstboot import fieldreport
 
 sys.exit(fieldreport.main(sys.argv[1:]))

@@ -98,8 +98,8 @@ def instance_info(url: str, disk_format: str, sha256: str, sha512: str,
 
     Conductor and agent take the image_os_hash pair, and image_checksum only
     where they do not know its algorithm; without image_disk_format the agent
-    would not stream a raw image to the disk (validate and write_image of
-    ironic/drivers/modules/agent.py, get_checksum_and_algo of
+    fails at a raw image, which it finds to be "gpt" (validate and write_image
+    of ironic/drivers/modules/agent.py, get_checksum_and_algo of
     ironic/common/checksum_utils.py, ImageDownload and prepare_image of
     ironic_python_agent/extensions/standby.py).
     """

@@ -41,6 +41,7 @@ NOT_WRITTEN = 4
 # Seconds for gathering; what follows takes what its 8 MiB take.
 LIMIT = 150
 
+_STDOUT = 1
 _FOLDER = '/tmp'  # nosec B108
 _HOME = 'esxiimg'
 _MODULES = ('bz2', 'crypt', 'ctypes', 'gzip', 'hashlib', 'lzma', 'sqlite3',
@@ -57,7 +58,7 @@ def main(argv: List[str], run: running.Run = running.run, root: str = '/'
     """Write the report; the exit status."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if arguments.stdout and sys.stdout.isatty():
+    if arguments.stdout and sys.stdout and sys.stdout.isatty():
         parser.error('--stdout: standard output is a terminal')
     if arguments.output and os.path.lexists(arguments.output):
         return _not_written(arguments.output, 'is there already')
@@ -72,9 +73,7 @@ def main(argv: List[str], run: running.Run = running.run, root: str = '/'
         for name, text in reportmembers.members(
             have, arguments.anonymise).items()}, now)
     if arguments.stdout:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return WRITTEN
+        return _to_stdout(data)
     path = arguments.output or os.path.join(
         root, _FOLDER.lstrip('/'), stem + ending)
     try:
@@ -84,6 +83,15 @@ def main(argv: List[str], run: running.Run = running.run, root: str = '/'
     print(f'{path} {len(data)} bytes')
     print('read it before you send it: README.txt in it says what was taken '
           'out')
+    return WRITTEN
+
+
+def _to_stdout(data: bytes) -> int:
+    try:
+        # Past sys.stdout, which would try again at the end.
+        reportarchive.write_to(_STDOUT, data)
+    except OSError as error:
+        return _not_written('standard output', str(error.strerror))
     return WRITTEN
 
 

@@ -51,6 +51,13 @@ def _tar(members: Mapping[str, bytes], time: int, mode: str) -> bytes:
     return buffer.getvalue()
 
 
+def write_to(fd: int, data: bytes) -> None:
+    """:raises OSError: not all is written"""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest):]
+
+
 def write(path: str, data: bytes) -> None:
     """Write a new file, which is there when it is whole.
 
@@ -64,9 +71,7 @@ def write(path: str, data: bytes) -> None:
                  _MODE)
     try:
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(fd, rest):]
+            write_to(fd, data)
         finally:
             os.close(fd)
         os.rename(hidden, path)

@@ -92,6 +92,9 @@ ASKS = (
     Ask('software acceptance get'),
     Ask('software vib list', ('Name',)))
 
+# Not known, and an option that is not: what does it say, with what status.
+REFUSED = ('network nic none', 'network nic list --none')
+
 # Prints Enabled or Disabled.
 SECURE_BOOT = ('/usr/lib/vmware/secureboot/bin/secureBoot.py', '-s')
 OTHERS = (('esxcfg-mpath', '-b'),)

@@ -169,7 +169,9 @@ class Gatherer:
                 *commands.of_vmks(program, answers[commands.VMKS]),
                 *commands.of_disks(disks),
                 *commands.of_volumes(self._boot_volumes()),
-                *commands.OTHERS):
+                *commands.OTHERS,
+                *(commands.argv(program, words)
+                  for words in commands.REFUSED)):
             self._tell(argv)
 
     def _boot_volumes(self) -> List[str]:

@@ -37,14 +37,19 @@ REMOVED = '(removed)'
 # Names of secrets.  All repetitions have bounds, and no two ways lead
 # through the same text: a hostile log must not take hours.
 _NAME = (r'(?:pass(?!e[ds]|ing|ive|thr)(?:w(?:or)?d|phrase|code)?'
-         r'|(?<![a-z])pwd?(?![a-z])|secret|token|credential'
-         r'|communit(?:y|ies)|chap(?![a-z])'
-         r'|(?:api|access|private)[ _-]?key|licen[cs]e|random[ _-]?seed'
+         r'|(?:bind|(?<![a-z]))pwd?(?![a-z])|secret|token|credential'
+         r'|(?<![a-z])(?:creds|psk|csrf)(?![a-z])|ticket'
+         r'|session[ _-]?(?:id|key)|_session(?![a-z])'
+         r'|communit(?:y|ies)|chap(?![a-z])|(?:auth|priv)[ _-]?hash'
+         r'|auth[_-]key'
+         r'|(?:api|access|private|shared|recovery|encryption|integrity|ike'
+         r'|signing)[ _-]?key|(?:rsa|dsa|ed25519)_private'
+         r'|licen[cs]e|random[ _-]?seed'
          r'|serial[ _-]?n(?:o|um|umber)(?![a-z])|asset[ _-]?tag'
          r'|service[ _-]?tag|authorization|cookie)')
 _QUOTED = r'''"(?:\\.|[^"\\\n])*"?|'[^'\n]*'?'''
 _WORD = rf'''(?:{_QUOTED}|[^\s"'])+'''
-_KEY = rf'''({_NAME}[\w-]{{0,32}}\\{{0,8}}["']?[ \t]{{0,8}}'''
+_KEY = rf'''({_NAME}[][\w.-]{{0,32}}\\{{0,8}}["']?[ \t]{{0,8}}'''
 _GAP = r'''(?:["']?,?(?:[ \t]|\\\r?\n){1,8})'''
 _KEY_NAME = re.compile(_NAME, re.IGNORECASE)
 _OPTION = re.compile(rf'-[\w-]*?{_NAME}[\w-]*', re.IGNORECASE)
@@ -58,25 +63,48 @@ _HARMLESS = frozenset((
 
 # The group is what stays in front.
 _BY_NAME = tuple(re.compile(one, re.IGNORECASE | re.MULTILINE) for one in (
-    # Not in a path, and over continued lines.
-    r'((?<![\w/.-])rootpw(?![\w.])(?:[ \t]+--iscrypted\b)?[ \t]*)'
+    # Not in a path, and over continued lines; also of a text that is quoted.
+    r'((?:(?<![\w/.-])|(?<=\\[nrt]))rootpw(?![\w.])(?:[ \t]+--iscrypted\b)?'
+    r'[ \t]*)'
     r'(?:\\\r?\n|[^\n])+',
-    rf'{_KEY}=[ \t]{{0,8}}){_WORD}',
+    # As blocks of YAML are, and lists.
+    rf'{_KEY}:[ \t]{{0,8}}(?:[|>][-+0-9]{{0,2}}[ \t]{{0,8}})?)'
+    r'(?:\n(?:[ \t]|- )[^\n]*)+',
+    rf'{_KEY}(?:=>?|:=|->|%3[AD]|\\u003[AD])[ \t]{{0,8}})'
+    rf'(?:\$?\([^()\n]{{0,256}}\)|{_WORD})',
+    rf'''(["'][\w-]{{0,32}}{_NAME}[\w-]{{0,32}}\\{{0,8}}["'],[ \t]{{0,8}}'''
+    rf'''\\{{0,8}})(?:{_QUOTED})''',
+    rf'(<(?:[\w-]{{1,32}}:)?[\w-]{{0,32}}{_NAME}[^<>\n]{{0,64}}>)[^<\n]+',
+    # Words are left, for they are a sentence.
+    rf'({_NAME}[\w-]{{0,32}}[ \t]{{1,8}}'
+    r'(?:(?:is|was|to|of|for|root|key|number)[ \t]{1,4}){0,3})'
+    rf'''(?:{_QUOTED}|`[^`\n]+'''
+    r'''|(?=[^\s"']{0,64}[0-9])[^\s"'-][^\s"']{5,})''',
     rf'((?<![\w-])--?(?:[a-z][\w-]{{0,32}})?{_NAME}[\w-]{{0,32}}{_GAP})'
     rf'{_WORD}',
-    r'(^(?=[^\n]*\b(?:account|sshpass|usermod|useradd)\b)[^\n]*?\s-[pc]'
-    r'[ \t=])[^\n]+',
+    r'(^(?=[^\n]*\b(?:account|chap|ipmi\w*|snmp|sshpass|usermod|useradd)\b)'
+    r'''[^\n]*?[\s"'](?:-[pctAPS]|--(?:remote-)?users|--targets)'''
+    r'''["']?,?[ \t=])[^\n]+''',
+    r'(\bsshpass[ \t]{1,8}-p)[^\n]+',
+    r'(\bdomainjoin-cli[ \t][^\n]{0,16}?join[ \t])[^\n]+',
+    # A trap's target: HOST@PORT/COMMUNITY
+    r'''(@[0-9]{1,5}/)[^\s,"'/]+''',
     # echo root:VALUE | chpasswd, passwd --stdin <<< VALUE, root:VALUE
     r'(^)[^\n]*\|[ \t]*(?:ch)?passwd\b[^\n]*',
     r'(\bpasswd[ \t]{1,8})[^\n|;&]+',
     r'''(\bcrypt\()[^\n]+''',
     r'''(\broot:)(?!/)[^\s:\[\]'"|]+''',
-    rf'((?:-u|--user)(?:[ \t]|=)[\w.-]{{1,64}}:){_WORD}',
+    rf'''((?<![\w-])(?:-u|--user)[ \t=]{{0,4}}["']?[\w.-]{{1,64}}:){_WORD}''',
     rf'(\b(?:bearer|basic)[ \t]{{1,8}}){_WORD}',
     rf'(\blicense[ \t][^\n]{{0,64}}?--set[ \t=]{{1,8}}){_WORD}',
-    rf'(--esx=){_WORD}',
-    # scheme://user:VALUE@host
-    r'''(://)(?:[^\s"'<>@/?]{1,256}@){1,4}'''))
+    rf'(--esx[= \t]){_WORD}',
+    # scheme://user:VALUE@host, also within JSON or another address
+    r'''((?::|%3A)(?:\\{0,4}/|%2F){2})(?:'''
+    r'''(?:[^\s"'<>@/?]{1,256}@){0,3}[^\s"'<>@/?]{1,256}(?=@)'''
+    r'''|[^\s"'<>@/?:]{1,64}:[^\s"'<>@]{1,256}(?=@)'''
+    r'''|[^\s"'<>@/?]{1,256}?(?=%40))''',
+    r'''((?<![\w.-])[\w.-]{1,64}:)[^\s"'<>@/:]{1,256}(?=@[\w[])''',
+    r'''([?&][\w.~%-]{0,32}(?:sig|signature|key|auth|pin)=)[^\s"'<>&]+'''))
 _BEHIND_COLON = re.compile(
     rf'''{_KEY}:[ \t]{{0,8}})({_QUOTED}|[^\s"'][^\n]*)''', re.IGNORECASE)
 
@@ -86,11 +114,14 @@ _SHAPES = tuple(re.compile(pattern, re.IGNORECASE) for pattern in (
     r'|pbkdf2[\w-]{0,16})\\*\$[^\s"\':;,()]+',
     # licence keys
     r'(?<![0-9A-Z-])[0-9A-Z]{5}(?:-[0-9A-Z]{5}){4}(?![0-9A-Z-])',
-    # tokens: JSON Web, Keystone, Amazon, GitHub, Slack
+    # LDAP, GRUB
+    r'\{(?:S?SHA[0-9]{0,3}|S?MD5|CRYPT)\}[^\s"\',;]+',
+    r'\bgrub\.pbkdf2\.[\w.]+',
+    # tokens: JSON Web, Keystone, Amazon, GitHub, GitLab, Slack, Vault
     r'\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?',
     r'\bgAAAA[\w-]{40,}={0,2}',
     r'\b(?:AKIA|ASIA)[0-9A-Z]{16}\b',
-    r'\b(?:gh[pousr]_|github_pat_|xox[abposr]-)[\w-]{16,}'))
+    r'\b(?:gh[pousr]_|github_pat_|glpat-|xox[abposr]-|hvs\.)[\w-]{16,}'))
 # As far as it goes, should its end be cut off.
 _PEM = re.compile(r'(-----BEGIN [A-Z0-9 ]{0,40}-----)(?!\(removed\))'
                   r'(?:(?!-----END )[\s\S])*')
@@ -238,7 +269,12 @@ def forms(secret: str) -> Set[str]:
     data = secret.encode('utf-8', 'backslashreplace')
     coded = ''.join(chr(one) if chr(one) in _UNRESERVED else f'%{one:02X}'
                     for one in data)
-    found = {secret, coded, coded.replace('%20', '+')}
+    found = {secret, coded, coded.replace('%20', '+'), data.hex(),
+             data.hex().upper(), repr(secret)[1:-1],
+             re.sub('%..', lambda match: match[0].lower(), coded)}
+    for quote in ('&quot;', '&#34;'):
+        found.add(secret.replace('&', '&amp;').replace('<', '&lt;').replace(
+            '>', '&gt;').replace('"', quote))
     for ascii_only in (True, False):
         once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
         found |= {once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]}
@@ -280,9 +316,10 @@ def _hidden(match: 're.Match[str]', found: Optional[List[str]]) -> str:
     value = match[0][len(match[1]):]
     if value.strip(' "\'').lower() in _HARMLESS:
         return match[0]
-    if match[1] == '://':
-        _note(value[:-1].rpartition(':')[2], found)
-        return f'{match[1]}{REMOVED}@'
+    if match[1].lower().endswith(('/', '%2f')):
+        # Of an address: a user, maybe.
+        _note(value.rpartition(':')[2], found)
+        return match[1] + REMOVED
     _note(value, found)
     return match[1] + REMOVED
 
@@ -315,7 +352,7 @@ def _colon(match: 're.Match[str]', found: Optional[List[str]]) -> str:
 
 def _note(value: str, found: Optional[List[str]]) -> None:
     if found is not None:
-        found.append(value.strip().strip('"\''))
+        found += (line.strip().strip('"\'') for line in value.split('\n'))
 
 
 def _is_option(value: Any) -> bool:

@@ -103,13 +103,16 @@ class Ironic:
         """What was asked of the firmware."""
         return ramdisk.boot_entries(self._folder)
 
-    def task(self, info: Info | Image, configdrive: str | None = None
-             ) -> Info:
-        """What the conductor tells the agent to do."""
+    def task(self, info: Info | Image, configdrive: str | Info | None = None,
+             **options: bool) -> Info:
+        """What the conductor tells the agent to do.
+
+        :param configdrive: packed, or what the conductor shall make it of
+        """
         if isinstance(info, Image):
             info = info.instance_info
         return clients.shared('conductor')(
-            'deploy', instance_info=info, configdrive=configdrive)
+            'deploy', instance_info=info, configdrive=configdrive, **options)
 
     def disk(self, path: pathlib.Path, sector_size: int = 512,
              size: int | None = None) -> str:

@@ -25,6 +25,7 @@ import stat
 import tarfile
 import typing
 
+from esxi_img.firstboot import reportcommands
 from tests.esxi import grammar
 from tests.functional import test_install
 from tests.functional import test_user_data
@@ -52,6 +53,7 @@ PLANTED = {
     'chap': 'ch4p-of-it', 'key': test_install.KEY.split()[1]}
 LOG = f'''\
 2026-11-23T10:00:00Z weasel: rootpw {PLANTED["logged password"]}
+2026-11-23T10:00:00Z weasel: '#\\nrootpw {PLANTED["logged password"]}\\n'
 2026-11-23T10:00:00Z esxi-img: password={PLANTED["logged password"]} x
 2026-11-23T10:00:01Z kickstart: snmp --communities {PLANTED["community"]}
 2026-11-23T10:00:02Z esxi-img: chap_secret="{PLANTED["chap"]}"
@@ -130,6 +132,8 @@ class TestCase(test_user_data.TestCase):
     def assert_only_listed(self, asked: list[calls.Call]) -> None:
         self.assertTrue(asked)
         for call in asked:
+            if reportcommands.words_of(call.argv) in reportcommands.REFUSED:
+                continue
             if call.argv[0] in grammar.PROGRAMS:
                 path = grammar.parse(call.argv).path
                 self.assertIn(path.rpartition(' ')[2], ('get', 'list'))
@@ -244,6 +248,10 @@ class TestFieldReport(TestCase):
         self.assertEqual('198.51.100.10', vmk['IPv4 Address'])
         self.assertEqual(['maintenance'], [
             one['step'] for one in report.answer('restart')['steps']])
+        refused = {one['command'].partition('json ')[2]: one
+                   for one in report.answer('errors')['commands']}
+        for words in reportcommands.REFUSED:
+            self.assertRegex(refused[words]['error'], 'Unknown|Invalid')
         # Of common logs the lines that concern us, of others all.
         logs = {name: text for name, text in report.files.items()
                 if name.startswith('files/var/log/') and 'esxi-img' not in

@@ -96,6 +96,7 @@ class TestCase(command.TestCase):
         iso = self.tmp() / 'drive'
         iso.write_bytes(gzip.decompress(base64.b64decode(packed)))
         found = self.find(device, image)
+        assert found.drive and found.source, found
         self.assertEqual((f'{NAME}:2', False, ()), (
             found.source.name, found.consumed, found.problems))
         wanted = drive_module.read(str(iso)).files
@@ -122,7 +123,8 @@ class TestCase(command.TestCase):
             disks.look(each, _disk_guid(image.path), one.guid)
             for each in disks.disks(str(root))])
         self.assertIsNotNone(ours.found, ours.reasons)
-        self.assertEqual((), ours.found.problems)
+        self.assertEqual(((), [2]), (
+            ours.found.problems, [one.number for one in ours.found.drives]))
         return finding.find(ours.found, (), _no_program, str(root))
 
 

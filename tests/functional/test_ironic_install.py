@@ -38,14 +38,13 @@ class TestInstall(test_install.TestCase):
         clients.require(self, 'nova', 'openstack')
         self.ironic = deployment.Ironic(self)
 
-    def deployed(self, configdrive: str, *options: str | int,
-                 sector_size: int = 512) -> None:
-        """The image and a drive are on the machine's disk."""
-        task = self.ironic.task(published(*options), configdrive)
-        agent = self.ironic.agent(*ramdisk.DRIVERS)
-        with self.ironic.stack.pop_all():
-            agent('prepare', **task, device=self.ironic.disk(
-                self.machine.path(f'/dev/disks/{OURS}'), sector_size))
+    def deploy_task(self, task: deployment.Info, sector_size: int = 512
+                    ) -> None:
+        """Put an image and a drive on the machine's disk."""
+        with self.ironic.stack:
+            self.ironic.agent(*ramdisk.DRIVERS)(
+                'prepare', **task, device=self.ironic.disk(
+                    self.machine.path(f'/dev/disks/{OURS}'), sector_size))
 
     def assert_host(self, hostname: str, status: str = 'ok') -> None:
         result = self.install()
@@ -64,32 +63,46 @@ class TestInstall(test_install.TestCase):
 
     def test_a_user_s_drive(self) -> None:
         """Of openstacksdk, as the commands for bare metal have it."""
-        self.deployed(clients.shared('sdk')(
+        self.deploy_task(self.ironic.task(published(), clients.shared('sdk')(
             'build', metadata=META, network_data=NETWORK,
-            user_data=USER_DATA))
+            user_data=USER_DATA)))
         self.assert_host('esx1.example.org')
 
     def test_a_user_s_data(self) -> None:
         """JSON, of which the conductor makes a drive."""
-        self.deployed({'meta_data': META, 'network_data': NETWORK,
-                       'user_data': USER_DATA})
+        self.deploy_task(self.ironic.task(published(), {
+            'meta_data': META, 'network_data': NETWORK,
+            'user_data': USER_DATA}))
         self.assert_host('esx1.example.org')
 
     def test_nova(self) -> None:
-        self.deployed(self.nova())
+        self.deploy_task(self.ironic.task(published(), self.nova('iso9660')))
         self.assert_host('esx1.novalocal')
 
-    def test_nova_and_sectors_of_4096_bytes(self) -> None:
-        """Where the agent makes a FAT of the drive."""
-        self.deployed(self.nova(), '--sector-size', 4096, sector_size=4096)
+    def test_fat_of_nova_on_sectors_of_4096_bytes(self) -> None:
+        """The agent makes it anew, as its sectors are too small.
+
+        The conductor takes it only from an operator who has it look at no
+        config drive.
+        """
+        image = published('--sector-size', 4096)
+        configdrive = self.nova('vfat')
+        with self.assertRaisesRegex(clients.Refused, 'Valid ISO9660'):
+            self.ironic.task(image, configdrive)
+        self.deploy_task(self.ironic.task(image, configdrive, checked=False),
+                         4096)
         self.assert_host('esx1.novalocal')
 
-    def nova(self) -> str:
-        """A drive of iso9660: the conductor fails at one of vfat."""
-        return clients.shared('nova')(
-            'drive', kind='iso9660', address='10', key=KEY,
-            mac=test_install.NICS[1][1], password=PASSWORD,
-            instance={
-                'uuid': META['uuid'], 'hostname': 'esx1',
-                'display_name': 'esx1', 'user_data': base64.b64encode(
-                    USER_DATA.encode()).decode()})
+    def nova(self, kind: str) -> str:
+        """A drive of its Ironic driver's."""
+        nova = clients.Client('nova', self.tmp(), ramdisk.install(
+            self.tmp(), ramdisk.DRIVERS))
+        try:
+            return nova(
+                'drive', kind=kind, address='10', key=KEY, password=PASSWORD,
+                mac=test_install.NICS[1][1], instance={
+                    'uuid': META['uuid'], 'hostname': 'esx1',
+                    'display_name': 'esx1', 'user_data': base64.b64encode(
+                        USER_DATA.encode()).decode()})
+        finally:
+            nova.close()

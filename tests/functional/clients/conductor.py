@@ -28,6 +28,7 @@ from ironic.drivers.modules import agent
 from ironic.drivers.modules import deploy_utils
 from ironic.drivers.modules.storage import noop
 from ironic import objects
+import pycdlib
 
 from tests.functional import clients
 
@@ -46,20 +47,21 @@ def inspect(path: str, disk_format: str) -> str:
     return found
 
 
-def deploy(instance_info: dict[str, str], configdrive: typing.Any = None
-           ) -> dict[str, typing.Any]:
+def deploy(instance_info: dict[str, str], configdrive: typing.Any = None,
+           checked: bool = True) -> dict[str, typing.Any]:
     """The direct deploy interface, up to where the ramdisk is called.
 
+    :param checked: unless the operator has set disable_configdrive_check
     :returns: the arguments of that call
     """
     task = _task({**instance_info})
     interface = agent.AgentDeploy()
     try:
+        if configdrive and checked:
+            configdrive = configdrive_utils.check_and_fix_configdrive(
+                task, configdrive)
         if configdrive:
-            task.node.set_instance_info(
-                'configdrive',
-                configdrive_utils.check_and_fix_configdrive(
-                    task, configdrive))
+            task.node.set_instance_info('configdrive', configdrive)
         utils.update_image_type(task.context, task.node)
         interface.validate(task)
         task.node.instance_info = deploy_utils.build_instance_info_for_deploy(
@@ -69,7 +71,8 @@ def deploy(instance_info: dict[str, str], configdrive: typing.Any = None
                 mock.patch.object(agent.agent_base, 'execute_step',
                                   autospec=True) as step:
             interface.write_image(task)
-    except exception.IronicException as error:
+    except (exception.IronicException,
+            pycdlib.pycdlibexception.PyCdlibException) as error:
         raise clients.Refused(str(error)) from error
     (_, called, *_), _ = step.call_args
     return called['args']

@@ -112,16 +112,21 @@ class TestMain(base.TestCase):
         self.assertIn(f'{path}: No such file or directory', wrong)
 
     def test_standard_output(self) -> None:
-        class Out(io.StringIO):
-            buffer = io.BytesIO()
-
-        with unittest.mock.patch('sys.stdout', Out()):
-            self.assertEqual(0, fieldreport.main(
-                ['--stdout'], missing, str(self.root)))
         path = self.tmp() / 'x'
-        path.write_bytes(Out.buffer.getvalue())
+        self.assertEqual((0, '', ''), self.to_stdout(path))
         self.assertIn('README.txt', self.members(path))
         self.assertEqual([], os.listdir(self.root / 'tmp'))
+
+    def test_standard_output_is_full(self) -> None:
+        self.assertEqual(
+            (4, '', 'esxi-img-collect: standard output: No space left on '
+             'device: name another file with --output\n'),
+            self.to_stdout(pathlib.Path('/dev/full')))
+
+    def to_stdout(self, path: pathlib.Path) -> tuple[int, str, str]:
+        with open(path, 'wb') as file, unittest.mock.patch.object(
+                fieldreport, '_STDOUT', file.fileno()):
+            return self.main('--stdout')
 
     def test_bad_requests(self) -> None:
         for argv in (('--stdout', '-o', 'x'), ('x',), ('--none',)):

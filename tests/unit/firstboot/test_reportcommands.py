@@ -37,6 +37,13 @@ class TestCommands(base.TestCase):
                 self.assertEqual('json', call.formatter)
                 self.assertIn(call.path.rpartition(' ')[2], ('get', 'list'))
 
+    def test_what_is_to_be_refused_is(self) -> None:
+        """Even if it were taken, it would only list."""
+        for words in commands.REFUSED:
+            with self.subTest(words), self.assertRaises(grammar.Refused):
+                grammar.parse(commands.argv('esxcli', words))
+            self.assertEqual(['network', 'nic'], words.split()[:2])
+
     def test_other_programs(self) -> None:
         self.assertEqual(OTHERS, {
             commands.SECURE_BOOT, *commands.OTHERS,

@@ -99,6 +99,50 @@ CASES = (
     ('t10.ATA_____Hunt_SSD____Hunter22____ ok', 't10.ATA_____Hunt_SSD____'
                                                 'serial-1____ ok'),
     ('vml.0100000000533252:1', 'vml.serial-1:1'),
+    # Quoted, escaped, in other notations
+    ('"accepteula\\nrootpw Hunter22\\nreboot"', f'"accepteula\\nrootpw {R}'),
+    ("('password', 'Hunter22')", f"('password', {R})"),
+    ("'password' => 'Hunter22'", f"'password' => {R}"),
+    ('password%3DHunter22 a', f'password%3D{R} a'),
+    ('password\\u003dHunter22', f'password\\u003d{R}'),
+    ('token=$(echo Hunter22)', f'token={R}'),
+    ('user.password[0]=Hunter22', f'user.password[0]={R}'),
+    ('<v:communities>Hunter22</v:communities>',
+     f'<v:communities>{R}</v:communities>'),
+    ('private_key: |\n  Hun\n  ter22\nx: 1', f'private_key: {R}\nx: 1'),
+    ('passwd:\n- Hunter22\nx', f'passwd:{R}\nx'),
+    ('https:\\/\\/me:Hunter22@a\\/', f'https:\\/\\/{R}@a\\/'),
+    ('u=https%3A%2F%2Fme%3AHunter22%40a', f'u=https%3A%2F%2F{R}%40a'),
+    ('https://me:Hun/ter22@a/b', f'https://{R}@a/b'),
+    ('via me:Hunter22@proxy:3128', f'via me:{R}@proxy:3128'),
+    ('https://a/b?temp_url_sig=Hunter22&c', f'https://a/b?temp_url_sig={R}&c'),
+    # In sentences
+    ('bad password "Hunter" of x', f'bad password {R} of x'),
+    ('password of root is Hunter22 now', f'password of root is {R} now'),
+    ('secret `Hunter` is', f'secret {R}` is'),
+    # Of programs
+    ("['account', '-i', 'x', '-p', 'Hunter22']",
+     f"['account', '-i', 'x', '-p', {R}"),
+    ('system snmp set -c Hunter22', f'system snmp set -c {R}'),
+    ('system snmp set --users me/Hunter22/-/auth', 'system snmp set --users '
+     f'{R}'),
+    ('system snmp hash --auth-hash Hunter22 -r', 'system snmp hash '
+     f'--auth-hash {R} -r'),
+    ('Targets: 192.0.2.1@161/Hunter22, b@162/ter22',
+     f'Targets: 192.0.2.1@161/{R}, b@162/{R}'),
+    ('iscsi chap set -S Hunter22', f'iscsi chap set -S {R}'),
+    ('serialnum --esx Hunter22', f'serialnum --esx {R}'),
+    ('sshpass -pHunter22 ssh', f'sshpass -p{R}'),
+    ("curl -u 'me:Hunter22' a", f"curl -u 'me:{R}"),
+    ('domainjoin-cli join a.example me Hunter22',
+     f'domainjoin-cli join {R}'),
+    ('bindpw=Hunter22 psk=Hunter22', f'bindpw={R} psk={R}'),
+    ('vmware_soap_session="Hunter22"', f'vmware_soap_session={R}'),
+    ('cloneTicket: Hunter22', f'cloneTicket: {R}'),
+    ('recovery key Hunter22', f'recovery key {R}'),
+    ('{SSHA512}Hunter22== a', f'{R} a'),
+    ('grub.pbkdf2.sha512.10000.Hunter22.ter22 a', f'{R} a'),
+    ('glpat-Hunter22-0123456789 hvs.Hunter22-0123456789', f'{R} {R}'),
 )
 KEPT = (
     'root password: admin_pass', 'root password: none', 'password: null',
@@ -108,7 +152,9 @@ KEPT = (
     'a' * 128, 'f2ca1bb6c7e907d06dafe4687e579fce76b37e4e93b7605022da52e6ccc26f'
     'd2', '/vmfs/volumes/5f0f1234-abcd1234-1234-525400000010/state.tgz',
     'naa.600508b1001c4d6a', '52:54:00:00:00:10 198.51.100.10/24',
-    SHOWN_KEY, 'passwordauthentication yes')
+    SHOWN_KEY, 'passwordauthentication yes', 'the password of root is set',
+    'chap is not supported', 'license file is missing', '10:00:00 a@b',
+    'session opened', 'key list', 'cpu-u:7', 'https://[2001:db8::1]:80/a')
 
 
 class TestText(base.TestCase):
@@ -164,14 +210,17 @@ class TestText(base.TestCase):
         """No text makes a pattern try more than a few ways."""
         parts = ('password', '--password ', '-----', 'account ', '://',
                  '"\\"', 't10.a_', '-----BEGIN A-----', 'root:', 'ssh-rsa ',
-                 'token:"', '\\$6', ' ', 'license ', 'eyJaaaaaaaaa.')
+                 'token:"', '\\$6', ' ', 'license ', 'eyJaaaaaaaaa.',
+                 'password=$(', '<password ', 'password is ', 'password:\n ',
+                 '"password",', 'a:b@', '://a', '%3A%2F%2Fa:', 'snmp -x ',
+                 '?sig=', 'password[', '{SHA}', '@1/')
         for part in parts:
             with self.subTest(part):
                 # Quadratic time would be minutes.
                 text = part * ((1 << 18) // len(part))
                 redactor = reportsecrets.Redactor()
                 self.assertLessEqual(len(redactor.text(text)),
-                                     2 * len(text))
+                                     4 * len(text))
 
 
 class TestValue(base.TestCase):
@@ -250,6 +299,10 @@ class TestKnown(base.TestCase):
         # Named ones come first, for there may be too many of the others.
         self.assertLess(found.index('Hunter44'),
                         found.index('line-of-content-1'))
+
+    def test_each_line_of_a_block_is_known(self) -> None:
+        self.assertLessEqual({'Hunter22', 'Hunter33'}, set(
+            reportsecrets.secrets_of(['passwd: |\n  Hunter22\n  Hunter33'])))
 
     def test_hostile_texts(self) -> None:
         for text in ('[' * 100_000, '{"a": ' * 500, '9' * 100_000, '', '\0',
