@@ -357,6 +357,7 @@ def table(rows: Rows) -> str:
         ruler, head, ruler, *lines, ruler))
 
 
+_DATED = re.compile(r'(?m)^20[0-9-]+: ``python tools/bench\.py.*``$')
 _TABLE = re.compile(
     r'(?m)^(?P<ruler>=+  =+  =+)\n' + r' +'.join(HEAD)
     + r'\n(?P=ruler)\n(?P<rows>(?:.+\n)*?)(?P=ruler)\n')
@@ -373,9 +374,14 @@ def parsed(text: str) -> Rows:
             for line in found['rows'].splitlines()}
 
 
-def quoted(text: str, rows: Rows) -> str:
-    """The text, whose table has these figures now, but no other rows."""
+def quoted(text: str, rows: Rows, end: str) -> str:
+    """The text, whose table has these figures now, but no other rows.
+
+    :param end: of :func:`closing`: where all rows are new, so is its last line
+    """
     old = parsed(text)
+    if set(NAMES) <= set(rows):
+        text = _DATED.sub(lambda _: end.splitlines()[-1], text, count=1)
     return _TABLE.sub(lambda _: table(
         {name: rows.get(name, one) for name, one in old.items()}),
         text, count=1)
@@ -385,12 +391,23 @@ def closing(bench: Bench, arguments: Command) -> str:
     """When, on what, and by which command."""
     system = said(['df', '--output=fstype', str(bench.folder)]).split()[-1]
     version = said([*ESXI_IMG, '--version']).split()[-1]
-    words = shlex.join(['python', 'tools/bench.py', *arguments])
+    words = shlex.join(['python', 'tools/bench.py', *_measuring(arguments)])
     return '\n'.join(textwrap.wrap(
         f'Rounds: {bench.runs}. Sample ISO for times: {bench.size_mb} MB. '
         f'Machine: {os.cpu_count()} processors, {system}. Python '
         f'{sys.version_info[0]}.{sys.version_info[1]}, esxi-img {version}.',
         79)) + f'\n\n{datetime.date.today()}: ``{words}``\n'
+
+
+def _measuring(arguments: Command) -> list[str]:
+    """What has no part in the figures is left out."""
+    words, rest = [], iter(map(str, arguments))
+    for word in rest:
+        if word in ('--rst', '--quote'):
+            next(rest, None)
+        elif not word.startswith(('--rst=', '--quote=')):
+            words.append(word)
+    return words
 
 
 def _groups(text: str) -> list[str]:
@@ -425,12 +442,13 @@ def main(arguments: Command) -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         bench = Bench(pathlib.Path(folder), options.size_mb, options.runs)
         rows = measured(bench, options.rows)
-        text = f'{table(rows)}\n{closing(bench, arguments)}'
+        end = closing(bench, arguments)
+    text = f'{table(rows)}\n{end}'
     print(text, end='')
     if options.rst:
         options.rst.write_text(text)
     for path in options.quote:
-        path.write_text(quoted(path.read_text(), rows))
+        path.write_text(quoted(path.read_text(), rows, end))
 
 
 if __name__ == '__main__':

@@ -64,6 +64,20 @@ class TestFigures(base.TestCase):
             INC.read_text(),
             r'\n20\d\d-[01]\d-[0-3]\d: ``python tools/bench\.py[^`\n]*``\n\Z')
 
+    def test_the_readme_has_them_too(self) -> None:
+        last = INC.read_text().splitlines()[-1]
+        self.assertIn(last, README.read_text().splitlines())
+
+    def test_of_the_command_what_matters(self) -> None:
+        for words, expected in (
+                (['--runs', '5', '--rst', 'a', '--quote', 'b'],
+                 ['--runs', '5']),
+                (['--rst=a', '--size-mb', '60', '--quote=b'],
+                 ['--size-mb', '60']),
+                ([], [])):
+            with self.subTest(words=words):
+                self.assertEqual(expected, bench._measuring(words))
+
     def test_each_is_a_ratio_a_size_or_a_count(self) -> None:
         for name, (figure, spread) in self.told.items():
             with self.subTest(name):
@@ -106,10 +120,20 @@ class TestTable(base.TestCase):
     def test_only_what_is_there_is_put_into_a_text(self) -> None:
         text = f'Text\n\n{bench.table(self.ROWS)}\nMore.\n'
         new = bench.quoted(text, {
-            'c': ('a longer figure', ''), 'other': ('2', '')})
+            'c': ('a longer figure', ''), 'other': ('2', '')}, '')
         self.assertEqual({**self.ROWS, 'c': ('a longer figure', '')},
                          bench.parsed(new))
         self.assertEqual(('Text\n\n=', '=\n\nMore.\n'), (new[:7], new[-9:]))
+
+    def test_the_date_is_that_of_all_rows(self) -> None:
+        old = '2026-01-02: ``python tools/bench.py``'
+        text = f'{bench.table(self.ROWS)}\n{old}\n\nMore.\n'
+        end = 'Rounds: 5.\n\n2027-01-02: ``python tools/bench.py --runs 5``\n'
+        every = dict.fromkeys(bench.NAMES, ('1', ''))
+        self.assertEqual(text.replace(old, end.splitlines()[-1]),
+                         bench.quoted(text, every, end))
+        del every[bench.NAMES[0]]
+        self.assertEqual(text, bench.quoted(text, every, end))
 
     def test_ratios(self) -> None:
         rounds = [(2.0, 1.0), (9.0, 3.0), (4.0, 1.0)]
