@@ -21,12 +21,7 @@ import pathlib
 
 import shtab
 
-from esxi_img.cmd import elements
-from esxi_img.cmd import inspect
-from esxi_img.cmd import plan
-from esxi_img.cmd import sample_iso
-from esxi_img import conf
-from esxi_img.conf import opts
+from esxi_img.cmd import parsers
 
 ROOT = pathlib.Path(__file__).parents[1] / 'completion'
 # Of the file for a command: the shell finds it by its name.
@@ -35,17 +30,9 @@ NAMES = {'bash': '{}', 'zsh': '_{}'}
 FILES = ('CONFIG_DRIVE', 'FILE', 'IMAGE', 'ISO', 'OUT.iso')
 
 
-def parsers() -> dict[str, argparse.ArgumentParser]:
-    """The parser of each command, by its name."""
-    found = {parser.prog: parser for parser in (
-        conf.parser('esxi-img'), elements.parser(), inspect.parser(),
-        plan.parser(), sample_iso.parser())}
-    # oslo.config checks choices itself, so argparse does not know them.
-    choices = {opt.dest: opt.type.choices for opt in opts.FILE_OPTS
-               if getattr(opt.type, 'choices', None)}
-    for action in found['esxi-img']._actions:
-        if action.dest in choices:
-            action.choices = list(choices[action.dest])
+def completed() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command, which knows what a file is."""
+    found = parsers.by_command()
     for parser in found.values():
         for action in parser._actions:
             if action.metavar in FILES:
@@ -58,7 +45,7 @@ def scripts() -> dict[str, str]:
     return {f'{shell}/{name.format(prog)}':
             shtab.complete(parser, shell).rstrip('\n') + '\n'
             for shell, name in NAMES.items()
-            for prog, parser in parsers().items()}
+            for prog, parser in completed().items()}
 
 
 def main() -> None:

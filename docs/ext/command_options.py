@@ -16,7 +16,6 @@ From the parser that the command uses: a page cannot miss an option.
 """
 
 import argparse
-import collections.abc
 import typing
 
 from docutils import nodes
@@ -24,29 +23,15 @@ from docutils import statemachine
 from sphinx import application
 from sphinx.util import docutils
 
-from esxi_img.cmd import elements
-from esxi_img.cmd import inspect
-from esxi_img.cmd import plan
-from esxi_img.cmd import sample_iso
-from esxi_img import conf
+from esxi_img.cmd import parsers
 from esxi_img.conf import opts
 
-PARSERS: dict[str, collections.abc.Callable[
-    [], argparse.ArgumentParser]] = {
-        'esxi-img': lambda: conf.parser('esxi-img'),
-        'esxi-img-elements': elements.parser,
-        'esxi-img-inspect': inspect.parser,
-        'esxi-img-plan': plan.parser,
-        'esxi-img-sample-iso': sample_iso.parser}
-
-CHOICES = {opt.dest: '|'.join(map(str, opt.type.choices))
-           for opt in opts.FILE_OPTS if getattr(opt.type, 'choices', None)}
 IN_FILES = frozenset(opt.dest for opt in opts.FILE_OPTS)
 
 
 def lines(command: str) -> list[str]:
     """All arguments and options of a command, as rst."""
-    actions = PARSERS[command]()._actions
+    actions = parsers.by_command()[command]._actions
     positive = [action for action in actions
                 if not _is_inverse(action, actions)]
     found = [f'.. program:: {command}', '']
@@ -70,7 +55,7 @@ def _signature(action: argparse.Action,
         return str(action.metavar)
     value = ''
     if action.nargs != 0:
-        value = ' ' + (CHOICES.get(action.dest) or str(
+        value = ' ' + ('|'.join(map(str, action.choices or ())) or str(
             action.metavar or action.dest.upper()))
     words = [f'{word}{value}' for word in sorted(
         action.option_strings, key=len)]

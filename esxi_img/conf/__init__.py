@@ -97,7 +97,13 @@ def load(argv: collections.abc.Sequence[str], prog: str, version: str,
 
 def parser(prog: str) -> argparse.ArgumentParser:
     """Of the command line, for man pages and shell completion."""
-    return _command_line(['ISO'], prog, '')._oparser
+    found = _command_line(['ISO'], prog, '')._oparser
+    # oslo.config checks choices itself, so argparse does not know them.
+    choices = {opt.dest: list(opt.type.choices) for opt in opts.FILE_OPTS
+               if getattr(opt.type, 'choices', None)}
+    for action in found._actions:
+        action.choices = choices.get(action.dest, action.choices)
+    return found
 
 
 def options_of(values: dict[str, typing.Any]) -> options.Options:

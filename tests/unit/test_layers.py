@@ -109,6 +109,7 @@ LAYERS: tuple[dict[str, frozenset[str]], ...] = (
      'cmd.inspect': PURE,
      'cmd.plan': PURE,
      'cmd.sample_iso': PURE},
+    {'cmd.parsers': PURE},
     {'__main__': PURE},
 )
 
